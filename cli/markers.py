@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from homodb.cli.options import (
-    CountsLayerOption,
     DonorKeyOption,
+    EachColumnOption,
+    EachLayerOption,
     EachSpeciesOption,
     Expm1Option,
     ForceOption,
@@ -19,6 +20,7 @@ from homodb.cli.options import (
     ReleaseOption,
     SpeciesKeyOption,
     StrategyOption,
+    each,
     listed,
 )
 from homodb.cli.output import give_blocks, give_json, say
@@ -56,10 +58,8 @@ def markers(
             "--min-share", low=0, high=1, metavar="SHARE", help="Least share of the type's cells with the gene, 0 to 1."
         ),
     ] = 0.1,
-    layer: CountsLayerOption = None,
-    column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME", help="Column of var with the gene names.")
-    ] = None,
+    layer: EachLayerOption = None,
+    column: EachColumnOption = None,
     strategy: StrategyOption = None,
     expm1: Expm1Option = False,
     force: ForceOption = False,
@@ -79,8 +79,8 @@ def markers(
     with status() as show:
         result = find(
             paths, label_key=label_key, species=listed(species), species_key=species_key, donor_key=donor_key,
-            layer=layer, column=column, strategy=strategy, release=release or context.obj, rest=rest, fdr=fdr,
-            min_log2fc=min_log2fc, min_share=min_share, expm1=expm1, force=force, progress=show,
+            layer=each(layer), column=each(column), strategy=strategy, release=release or context.obj, rest=rest,
+            fdr=fdr, min_log2fc=min_log2fc, min_share=min_share, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
         written = [] if output is None else result.write(output, top, raw_text=raw_text)
     if as_json:

@@ -371,27 +371,28 @@ def check_zarr(path: Path, *, follow_links: bool = False) -> None:
     size = count = 0
     while waiting:
         folder, above, ancestors = waiting.pop()
-        for entry in os.scandir(folder):
-            name = f"{above}/{entry.name}"
-            count += 1
-            target = Path(entry.path).resolve() if entry.is_symlink() else None
-            if target is not None and not follow_links and not target.is_relative_to(top):
-                _refuse_link(path, name, f"a link out of the store ({target})")
-            if entry.is_dir():
-                one = str(target or entry.path)
-                if one in ancestors or target == top:
-                    raise TranslationError(f"{path}: {label(name)} is a link to a folder that holds it; delete it")
-                if len(ancestors) >= _DEEPEST or count > 100 * _MOST:
-                    _too_much(path, name)
-                waiting.append((Path(entry.path), name, ancestors | {one}))
-            elif not entry.is_file():
-                raise TranslationError(f"{path}: {label(name)} is neither a file nor a folder; delete it")
-            else:
-                size += entry.stat().st_size
-                if entry.name in ("zarr.json", ".zarray", ".zgroup", ".zattrs"):
-                    metadata = _metadata(path, name, Path(entry.path))
-                    if entry.name == ".zarray" or metadata.get("node_type") == "array":
-                        arrays.append((above, metadata))
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = f"{above}/{entry.name}"
+                count += 1
+                target = Path(entry.path).resolve() if entry.is_symlink() else None
+                if target is not None and not follow_links and not target.is_relative_to(top):
+                    _refuse_link(path, name, f"a link out of the store ({target})")
+                if entry.is_dir():
+                    one = str(target or entry.path)
+                    if one in ancestors or target == top:
+                        raise TranslationError(f"{path}: {label(name)} is a link to a folder that holds it; delete it")
+                    if len(ancestors) >= _DEEPEST or count > 100 * _MOST:
+                        _too_much(path, name)
+                    waiting.append((Path(entry.path), name, ancestors | {one}))
+                elif not entry.is_file():
+                    raise TranslationError(f"{path}: {label(name)} is neither a file nor a folder; delete it")
+                else:
+                    size += entry.stat().st_size
+                    if entry.name in ("zarr.json", ".zarray", ".zgroup", ".zattrs"):
+                        metadata = _metadata(path, name, Path(entry.path))
+                        if entry.name == ".zarray" or metadata.get("node_type") == "array":
+                            arrays.append((above, metadata))
     for name, metadata in arrays:
         with _structure(path, name):
             _check_codecs(path, name, metadata)

@@ -206,6 +206,8 @@ def _integrate(
     shared_types: str | None, progress: Callable[[str], None], **choices: Any,
 ) -> tuple[anndata.AnnData, dict[str, Any]]:  # fmt: skip
     """Integrate a joint object, or several, which are joined first; return a new object and its record."""
+    from homodb.query.join import for_each, join
+
     several, names, named = several_cells(given, species)
     if not several:
         raise IntegrationError("no object is named; name a joint one, or one of each species")
@@ -216,17 +218,12 @@ def _integrate(
                 " already; leave the strategy out, or name an object of each species",
                 option="strategy",
             )
-        if not isinstance(layer, str | None):
-            raise IntegrationError(
-                f"{counted(len(layer), 'layer is', 'layers are')} named of one object; name one", option="layer"
-            )
+        (layer,) = for_each(layer, 1, "layer")
         adata = load_cells(several[0], whole=True)
         is_callers = adata is several[0]
         adata = adata.copy() if is_callers else adata
         expected = None if named is None else [str(one) for one in named]
     else:
-        from homodb.query.join import join
-
         progress("joining")
         objects = given if isinstance(given, Mapping) else several
         adata = join(

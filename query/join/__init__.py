@@ -20,6 +20,7 @@ from homodb.query.join.objects import (
     JoinOptions,
     JoinSide,
     check_two_species,
+    for_each,
     read_join_options,
     read_side,
 )
@@ -29,6 +30,6 @@ from homodb.query.join.route import JoinRoute
 
 __all__ = [
     "FILE", "SPECIES", "JoinOptions", "JoinPlan", "JoinReport", "JoinRoute", "JoinRun", "JoinSide", "check_objects",
-    "check_two_species", "join", "join_to_file", "joined", "make_plan", "plan_from_table", "read_join_options",
-    "read_side", "read_sides",
+    "check_two_species", "for_each", "join", "join_to_file", "joined", "make_plan", "plan_from_table",
+    "read_join_options", "read_side", "read_sides",
 ]  # fmt: skip

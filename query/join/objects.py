@@ -71,8 +71,9 @@ def read_join_options(
     return JoinOptions(
         via=via, features=Features(_word([*Features], features, "kind of features", "features")), largest=largest,
         too_large=TooLarge(_word([*TooLarge], too_large, "treatment of large groups", "too_large")),
-        consistent=consistent, measured=measured, shared_types=shared_types, columns=_each(column, objects, "columns"),
-        layers=_each(layer, objects, "layers"), names=Names(_word([*Names], names, "kind of names", "names")),
+        consistent=consistent, measured=measured, shared_types=shared_types,
+        columns=for_each(column, objects, "column"), layers=for_each(layer, objects, "layer"),
+        names=Names(_word([*Names], names, "kind of names", "names")),
     )  # fmt: skip
 
 
@@ -84,15 +85,21 @@ def _word(words: Sequence[str], word: str, what: str, option: str) -> str:
     return word
 
 
-def _each(given: str | Sequence[str | None] | None, objects: int, what: str) -> tuple[str | None, ...]:
-    """Return one entry for each object."""
+def for_each(given: str | Sequence[str | None] | None, objects: int, option: str) -> tuple[str | None, ...]:
+    """Return one entry of an option for each object.
+
+    Raises JoinError if neither one entry nor one for each object is given.
+    """
     if given is None or isinstance(given, str):
         return (given,) * objects
     each = tuple(given)
     if len(each) == 1:
         return each * objects
     if len(each) != objects:
-        raise JoinError(f"{len(each)} {what} are named for {objects} objects; name one for all, or one for each")
+        raise JoinError(
+            f"{len(each)} {option}s are named for {counted(objects, 'object')}; name one for all, or one for each",
+            option=option,
+        )
     return each
 
 

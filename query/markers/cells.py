@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from homodb.query.cells import TOTAL, Cells, Coded, ObsColumns, load_cells, read_counts
 from homodb.query.genes import HAS_NAME
-from homodb.query.join import read_side
+from homodb.query.join import for_each, read_side
 from homodb.query.release import ReleaseFile
 from homodb.schema.errors import CountsError, ScoreError, UnknownSpeciesError
 from homodb.schema.names import name_texts, texts
@@ -85,7 +85,8 @@ def read_joint(
 def read_species(
     release: ReleaseFile, objects: Sequence[Cells], names: Sequence[str],
     species: Sequence[str | int | Species | None] | None, *,
-    label_key: str, donor_key: str | None, layer: str | None, column: str | None,
+    label_key: str, donor_key: str | None, layer: str | Sequence[str | None] | None = None,
+    column: str | Sequence[str | None] | None = None,
 ) -> tuple[list[MarkerCells], list[str], list[str]]:  # fmt: skip
     """Read one object of each species.
 
@@ -113,9 +114,10 @@ def read_species(
     sides: list[MarkerCells] = []
     production: list[str] = []
     notes: list[str] = []
-    for cells, name, one in zip(objects, names, wanted, strict=True):
+    layers, columns = for_each(layer, len(objects), "layer"), for_each(column, len(objects), "column")
+    for cells, name, one, own_layer, own_column in zip(objects, names, wanted, layers, columns, strict=True):
         adata = load_cells(cells)
-        side = read_side(release, name, adata.var, one, column)
+        side = read_side(release, name, adata.var, one, own_column)
         if side.species.name in production:
             raise ScoreError(f"two files are of {side.species.common_name}; put them into one first (homodb join)")
         genes, keys, place = _columns(side.resolved)
@@ -124,7 +126,7 @@ def read_species(
         common = side.species.common_name
         try:
             sides.append(
-                read_alone(adata, common, genes, keys, place, label_key=label_key, donor_key=donor_key, layer=layer)
+                read_alone(adata, common, genes, keys, place, label_key=label_key, donor_key=donor_key, layer=own_layer)
             )
         except (ScoreError, CountsError) as error:
             raise type(error)(f"{name}: {error.message}", option=error.option, hint=error.hint) from error

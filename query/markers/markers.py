@@ -13,6 +13,7 @@ import polars as pl
 
 from homodb.query.cells import Cells, SeveralCells, load_cells, several_cells, spelling_notes, undoing_logarithms
 from homodb.query.genes import forced
+from homodb.query.join import for_each
 from homodb.query.markers.cells import MarkerCells, read_joint, read_species
 from homodb.query.markers.conservation import (
     LEANING,
@@ -250,8 +251,8 @@ def markers(
     species: Sequence[str | int | Species | None] | None = None,
     species_key: str = "species",
     donor_key: str | None = None,
-    layer: str | None = None,
-    column: str | None = None,
+    layer: str | Sequence[str | None] | None = None,
+    column: str | Sequence[str | None] | None = None,
     strategy: str | Strategy | None = None,
     release: str | Path | ReleaseFile | None = None,
     rest: str = "shared",
@@ -280,9 +281,9 @@ def markers(
     donor_key
         Column of obs with donors, which are tested if a species has two or more.
     layer
-        Layer that holds the counts; by default X.
+        Layer that holds the counts, by default X; of several objects one for all, or one for each.
     column
-        Column of var with the names of genes, for several objects; by default the index.
+        Column of var with the names of genes, for several objects: one for all, or one for each; by default the index.
     strategy
         Strategy that maps genes between several objects; by default ENS_M2M (LM_O2O if Ensembl has nothing).
     release
@@ -341,9 +342,11 @@ def markers(
         show = stack.enter_context(progress_bar(progress, "markers"))
         show("reading cells")
         if len(several) == 1:
+            (own_layer,) = for_each(layer, 1, "layer")
             sides = read_joint(
-                load_cells(several[0]), label_key=label_key, species_key=species_key, donor_key=donor_key, layer=layer
-            )
+                load_cells(several[0]), label_key=label_key, species_key=species_key, donor_key=donor_key,
+                layer=own_layer,
+            )  # fmt: skip
             partners, how, notes = same_features(sides), "joint features", [_JOINT]
         else:
             opened = stack.enter_context(use_release(release))

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 
 import homodb
 from homodb.query.markers import Conservation, Limits, effects, read_alone
-from homodb.schema.errors import CountsError, HomodbError, MissingMappingError, OutputError, ScoreError
+from homodb.schema.errors import CountsError, HomodbError, JoinError, MissingMappingError, OutputError, ScoreError
 from tests import messages
 
 Plan = Mapping[str, Sequence[str] | None]
@@ -260,6 +260,19 @@ def test_labels_that_differ_in_spelling_are_noted(joint: anndata.AnnData) -> Non
 def test_counts_in_raw(joint: anndata.AnnData) -> None:
     found = homodb.markers(with_raw(logged(joint), joint), layer="raw")
     assert found.table.equals(homodb.markers(joint).table)
+
+
+def test_layer_and_column_of_each(toy: homodb.Release, human: anndata.AnnData, mouse: anndata.AnnData) -> None:
+    named = logged(mouse)
+    named.layers["counts"], named.var["symbol"] = mouse.X, named.var_names
+    named.var_names = [f"g{place}" for place in range(named.n_vars)]
+    options: dict[str, Any] = {"species": ["human", "mouse"], "release": toy}
+    expected = homodb.markers([human, mouse], **options).table
+    found = homodb.markers([human, named], layer=["X", "counts"], column=[None, "symbol"], **options)
+    assert found.table.equals(expected)
+    for option in ("layer", "column"):
+        with pytest.raises(JoinError, match=f"3 {option}s are named for 2 objects"):
+            homodb.markers([human, named], **{option: ["a", "b", "c"]}, **options)
 
 
 @pytest.mark.parametrize(
