@@ -53,6 +53,8 @@ _Answer = TypeVar("_Answer")
 
 #: Number of species that a message names.
 _SHOWN = 8
+#: First and last day that Python has, of the years 1 and 9999, counted from 1970; ticks of a day by unit of time.
+_DAYS, _TICKS_A_DAY = (-719_162, 2_932_896), {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
 #: Open releases: those of one file share a database, which a fatal error ends for all.
 _OPEN: WeakSet[ReleaseFile] = WeakSet()
 _OPENING = threading.RLock()
@@ -436,4 +438,9 @@ def _frame(table: pa.Table) -> pl.DataFrame:
         raise QueryError(f"the answer holds a type that a data frame has not: cast it to another ({what})") from error
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"expected a table, got {type(frame)}")
+    for name, dtype in frame.schema.items():
+        if isinstance(dtype, pl.Date | pl.Datetime):
+            day = _TICKS_A_DAY[dtype.time_unit] if isinstance(dtype, pl.Datetime) else 1
+            if not (frame[name].to_physical().cast(pl.Int64) // day).is_between(*_DAYS).all():
+                raise QueryError(f"the answer has dates outside the years 1 to 9999 in {name}: cast it to VARCHAR")
     return frame

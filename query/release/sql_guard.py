@@ -151,6 +151,8 @@ _TIMEOUTS, _MEMORIES = Bounds(0.001, 1_000_000), Bounds(0.01, 1_000_000)
 _AGAIN = 0.05
 #: Seconds that DuckDB has to stop by itself, after the time is up or Ctrl-C.
 GRACE = 2.0
+#: Types that Arrow has not, or has as other values (UHUGEINT wraps, a TIME loses its zone): DuckDB writes them as text.
+_AS_TEXT = re.compile(r"\b(UHUGEINT|BIGNUM|BIT|VARIANT|UNION|INTERVAL|TIME WITH TIME ZONE)\b")
 #: Rows per batch: those of a row group of DuckDB.
 _BATCH = 122_880
 #: Stack of the thread of a query, in bytes: functions of deeply nested values need much.
@@ -338,7 +340,7 @@ def _read(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Parameters,
     batches: list[pa.RecordBatch] = []
     try:
         # closed in any case: DuckDB waits for it when the same file is opened anew
-        with cursor.sql(query, params=parameters).to_arrow_reader(_BATCH) as reader:
+        with _as_text(cursor.sql(query, params=parameters)).to_arrow_reader(_BATCH) as reader:
             for batch in reader:
                 batches.append(batch)
                 room -= batch.nbytes
@@ -349,6 +351,17 @@ def _read(cursor: duckdb.DuckDBPyConnection, query: str, parameters: Parameters,
         raise QueryError(" ".join(str(error).split())) from error
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise QueryError(_too_much("the query needs", memory), option="memory") from error
+
+
+def _as_text(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """Cast columns to text whose types Arrow does not have."""
+    casts = ["::VARCHAR" if _AS_TEXT.search(str(dtype)) else "" for dtype in relation.types]
+    if not any(casts):
+        return relation
+    names = [name.replace('"', '""') for name in relation.columns]
+    return relation.project(
+        ", ".join(f'#{place}{cast} AS "{name}"' for place, (cast, name) in enumerate(zip(casts, names, strict=True), 1))
+    )
 
 
 def too_late(timeout: float, *, is_stopped: bool = True) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -116,6 +118,34 @@ def test_pandas_reads_through_a_connection(toy: homodb.Release) -> None:
         frame = pd.read_sql("SELECT symbol FROM mine ORDER BY symbol", connection)  # type: ignore[call-overload]
     assert frame["symbol"].tolist() == ["GCG", "INS", "NOT1"]
     assert connection.execute("SELECT 10::HUGEINT AS big").fetchall() == [(Decimal(10),)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "md5_number('x')", "(-1)::BIGINT::HUGEINT::BIGNUM", "340282366920938463463374607431768211455::UHUGEINT",
+        "[1::UHUGEINT, NULL]", "{'bits': '0101'::BIT}", "'1'::BIT", "INTERVAL '1 month 2 days'",
+        "union_value(one := 1)", "'12:00:00+02'::TIMETZ", "NULL::UHUGEINT",
+    ],
+)  # fmt: skip
+def test_types_that_arrow_lacks_are_text(toy: homodb.Release, value: str) -> None:
+    expected = duckdb.sql(f"SELECT ({value})::VARCHAR").fetchall()
+    query = f'SELECT 1 AS x, {value} AS "a ""b""", 2::UTINYINT AS x'
+    for isolated in (False, True):
+        frame = toy.sql(query, isolated=isolated)
+        assert frame.columns == ["x", 'a "b"', "x_1"] and frame.dtypes == [pl.Int32, pl.String, pl.UInt8]
+        assert frame.row(0) == (1, *expected[0], 2)
+    assert toy.connection().execute(query).fetchall() == [(1, *expected[0], 2)]
+
+
+@pytest.mark.parametrize("value", ["DATE 'infinity'", "TIMESTAMP '-infinity'", "'290000-12-22 (BC)'::DATE",
+                                   "TIMESTAMPTZ '20000-01-01'"])  # fmt: skip
+def test_dates_that_python_lacks_are_refused(toy: homodb.Release, value: str) -> None:
+    with pytest.raises(QueryError, match="outside the years 1 to 9999 in far: cast it to VARCHAR"):
+        toy.sql(f"SELECT 1 AS x, {value} AS far")
+    assert toy.sql(f"SELECT ({value})::VARCHAR AS far").height == 1
+    edges = toy.sql("SELECT DATE '0001-01-01' AS a, TIMESTAMP '9999-12-31 23:59:59.999999' AS b, NULL::DATE AS c")
+    assert edges.row(0) == (date(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999), None)
 
 
 def test_connection_of_a_closed_release(toy_folder: Path) -> None:
