@@ -18,6 +18,7 @@ from homodb.query.cells import (
     as_rows,
     is_lazy,
     kind_of_values,
+    read_anndata,
     reading,
     slots_of,
     store,
@@ -280,7 +281,9 @@ def inspect(
     with ExitStack() as stack:
         opened = stack.enter_context(use_release(release))
         stored: Any = with_tables(cells) if not isinstance(cells, Path) else stack.enter_context(open_stored(cells))
-        var = store.read(stored, "var") if path else stored.var
+        if path and any(hasattr(stored[part], "dtype") for part in ("obs", "var")):  # as anndata wrote it before 0.7
+            stored = with_tables(read_anndata(path))
+        var = stored.var if hasattr(stored, "n_obs") else store.read(stored, "var")
         if column is not None and column not in var:
             columns_text = ", ".join(map(repr, var.columns)) or "none"
             close = did_you_mean(column, map(str, var))
@@ -370,8 +373,6 @@ def _obs(stored: Any) -> tuple[int, list[tuple[str, str]]]:
         names = [str(name) if one is None else f"{name} ({len(one):,})" for name, one in kinds_of.items()]
         return stored.n_obs, [("obs", ", ".join(names))] if names else []
     obs = stored["obs"]
-    if hasattr(obs, "shape"):  # as anndata wrote it before 0.7
-        return int(obs.shape[0]), [("obs", ", ".join(obs.dtype.names or ()))]
     cells = store.height(obs) if "_index" in obs.attrs else len(store.read(stored, "obs"))
     columns = []
     for name in store.columns_of(obs) if "column-order" in obs.attrs else ():

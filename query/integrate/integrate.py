@@ -19,6 +19,7 @@ from homodb.query.cells import (
     check_cells_output,
     load_cells,
     open_anndata,
+    read_anndata,
     read_coordinates,
     read_element,
     several_cells,
@@ -446,8 +447,11 @@ def _stacked_places(objects: Sequence[Cells], names: Sequence[str], spatial_key:
         table: Mapping[str, Any]
         if isinstance(each, str | Path):
             with open_anndata(Path(each)) as root:
-                obsm = root.get("obsm", {})
-                table = {name: read_element(obsm[name])} if name in obsm else dict.fromkeys(obsm)
+                if store.is_anndata(root):
+                    obsm = root.get("obsm", {})
+                    table = {name: read_element(obsm[name])} if name in obsm else dict.fromkeys(obsm)
+                else:
+                    table = read_anndata(Path(each)).obsm
         else:
             table = each.obsm
         places.append(read_coordinates(table, spatial_key, IntegrationError, f"obsm of {shown}"))

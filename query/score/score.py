@@ -231,7 +231,7 @@ def _read(path: Path, *, whole: bool) -> anndata.AnnData:
 
     with open_anndata(path) as root:
         names = [name for name in ("obs", "obsm", "uns") if name in root]
-        if len(names) == 3 and (not whole or f"X_{BASELINE}" in root["obsm"]):
+        if store.is_anndata(root) and len(names) == 3 and (not whole or f"X_{BASELINE}" in root["obsm"]):
             parts: dict[str, Any] = {name: store.read(root, name) for name in names}
             return anndata.AnnData(**parts)
     return read_anndata(path)

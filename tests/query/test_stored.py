@@ -170,3 +170,71 @@ def test_attributes_of_a_fixed_length_and_arrays_without_encoding_are_read(toy: 
         assert np.array_equal(result.X, expected.X) and result.obs.equals(expected.obs)
         assert np.array_equal(result.layers["counts"].toarray(), expected.layers["counts"].toarray())
     assert inspect(path, release=toy).cells == 3
+
+
+def write_before_07(adata: anndata.AnnData, path: Path) -> None:
+    """Write as anndata 0.6 did: tables as compound arrays, categories in uns, matrices as ``h5sparse``."""
+
+    def table(frame: pd.DataFrame, uns: h5py.Group) -> np.ndarray:
+        columns = {"index": frame.index.to_numpy().astype("S")}
+        for name, column in frame.items():
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                uns[f"{name}_categories"] = column.cat.categories.to_numpy().astype("S")
+                columns[str(name)] = column.cat.codes.to_numpy()
+            else:
+                columns[str(name)] = column.to_numpy()
+        array = np.empty(len(frame), [(name, values.dtype) for name, values in columns.items()])
+        for name, values in columns.items():
+            array[name] = values
+        return array
+
+    def matrix(file: h5py.File, name: str, values: Any) -> None:
+        held = sparse.csr_matrix(values)
+        group = file.create_group(name)
+        group.attrs.update(h5sparse_format="csr", h5sparse_shape=held.shape)
+        for part in ("data", "indices", "indptr"):
+            group[part] = getattr(held, part)
+
+    with h5py.File(path, "w") as file:
+        uns = file.create_group("uns")
+        file["obs"], file["var"] = table(adata.obs, uns), table(adata.var, uns)
+        matrix(file, "X", adata.X)
+        matrix(file, "raw.X", adata.X)
+        file["raw.var"] = table(adata.var, uns)
+        obsm = np.empty(adata.n_obs, [(name, np.float64, value.shape[1:]) for name, value in adata.obsm.items()])
+        for name, value in adata.obsm.items():
+            obsm[name] = value
+        file["obsm"] = obsm
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore:.*written with")
+def test_files_from_before_anndata_07(toy: homodb.Release, tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    paths: dict[str, list[Path]] = {"old": [], "new": []}
+    for species, names in {"human": ["INS", "GCG", "TNF", "SST"], "mouse": ["Ins1", "Ins2", "Gcg", "Tnf"]}.items():
+        adata = anndata.AnnData(
+            sparse.csr_matrix(rng.poisson(3, (30, 4)).astype(np.float32)), var=pd.DataFrame(index=names),
+            obs=pd.DataFrame({"cell_type": pd.Categorical(["a", "b"] * 15), "depth": np.arange(30.0)},
+                             index=[f"{species}{place}" for place in range(30)]),
+            obsm={"spatial": rng.random((30, 2))},
+        )  # fmt: skip
+        adata.raw = adata
+        for era, write in (("new", lambda adata, path: adata.write_h5ad(path)), ("old", write_before_07)):
+            paths[era].append(tmp_path / f"{era}_{species}.h5ad")
+            write(adata, paths[era][-1])
+    results = {}
+    for era, (human, mouse) in paths.items():
+        out, joint = tmp_path / f"{era}_out.h5ad", tmp_path / f"{era}_joint.h5ad"
+        translate_file(mouse, out, "human", source="mouse", release=toy)
+        join_to_file([human, mouse], joint, species=["human", "mouse"], release=toy)
+        translated, joined = read_anndata(out), read_anndata(joint)
+        looked = inspect(mouse, source="mouse", release=toy)
+        markers = homodb.markers([human, mouse], release=toy, species=["human", "mouse"])
+        results[era] = (
+            translated.X.toarray().tolist(), translated.raw.X.toarray().tolist(), list(translated.var_names),
+            translated.obs["cell_type"].tolist(), translated.obsm["spatial"].tolist(), joined.X.toarray().tolist(),
+            joined.obs["depth"].tolist(), (looked.cells, looked.genes, looked.species),
+            looked.slots.select("name", "rows", "columns", "kind").rows(),
+            markers.effects.to_dicts(),
+        )  # fmt: skip
+    assert results["old"] == results["new"]
