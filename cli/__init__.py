@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import errno
+import io
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ def main() -> None:
 
     Errors that homodb raises become one line, a hint and an exit code, here and nowhere else.
     """
-    _open_closed_streams()
+    _prepare_streams()
     interrupted: list[int] = []
     for one in (signal.SIGINT, signal.SIGTERM):  # the latter comes from SLURM and Docker
         signal.signal(one, lambda number, frame: _interrupt(interrupted))
@@ -78,7 +79,7 @@ def _run(interrupted: list[int]) -> int | str | None:
     return 0
 
 
-def _open_closed_streams() -> None:
+def _prepare_streams() -> None:
     """Open empty standard streams where a process has none (``>&-``).
 
     Otherwise opened files would get their numbers.
@@ -90,3 +91,5 @@ def _open_closed_streams() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest number that is free: this one
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # tables on terminals that are not of UTF-8

@@ -193,7 +193,7 @@ def give_json(value: object) -> None:
     """
     from homodb.query.results import json_text
 
-    typer.echo(json_text(value))
+    typer.echo(json_text(value).encode())  # in UTF-8, whatever the terminal has
 
 
 def say_losses(losses: Iterable[Mapping[str, Any]], *, err: bool = False) -> None:

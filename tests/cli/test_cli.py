@@ -501,6 +501,21 @@ def test_binary_is_not_printed_to_a_terminal(toy_folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("form", "encoding", "expected"),
+    [
+        ("table", "latin-1", b"x\n\xe9\\u2192\n"), ("table", "ascii", "x\né→\n".encode()),
+        ("csv", "ascii", "x\né→\n".encode()), ("json", "ascii", '[{"x": "é→"}]\n'.encode()),
+    ],
+)  # fmt: skip
+def test_output_of_other_encodings(toy_folder: Path, form: str, encoding: str, expected: bytes) -> None:
+    words = ["sql", "SELECT 'é→' AS x", "--format", form, "--release", str(toy_folder)]
+    command = [sys.executable, "-m", "homodb.cli", *words]
+    ran = subprocess.run(command, capture_output=True, check=True, env={**environment(), "PYTHONIOENCODING": encoding})
+    assert ran.stdout == expected
+
+
+@pytest.mark.slow
 def test_orthologs_without_the_source(run: Run, toy_folder: Path) -> None:
     """The species that alone knows the names; else the command with each candidate."""
     asked = ["--release", toy_folder, "--json"]
