@@ -165,14 +165,18 @@ def sha256(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Header:
-    """Column names and delimiter of a delimited file."""
+    """Column names and delimiter of a delimited file, and whether its fields may be quoted."""
 
     names: tuple[str, ...]
     delimiter: str
+    is_quoted: bool
 
 
 def read_header(path: Path) -> Header:
     """Read the column names and detect the delimiter.
+
+    Fields between tabs are quoted where all column names are, as ``write.table`` of R writes them. Its names of rows,
+    which have no column name, become a column without one.
 
     Raises
     ------
@@ -180,7 +184,7 @@ def read_header(path: Path) -> Header:
         If the file is empty or not UTF-8, or its first line is not separated by tabs or commas.
     """
     with open_bytes(path) as stream:
-        first = stream.readline()
+        first, second = stream.readline(), stream.readline()
     if not first.strip():
         raise InputError(path, [Problem(0, "the file is empty. Expected a line of column names")])
     try:
@@ -188,8 +192,12 @@ def read_header(path: Path) -> Header:
     except UnicodeDecodeError as error:
         raise InputError(path, [Problem(1, "is not valid UTF-8", repr(error.object[error.start :][:8]))]) from error
     delimiter = "\t" if "\t" in text else ","
+    all_quoted = re.fullmatch(rf'"[^"]*"({delimiter}"[^"]*")*', text) is not None
+    is_quoted = delimiter == "," or all_quoted
     try:
-        names = tuple(name.strip() for name in next(split_records([text], delimiter)))
+        names = tuple(name.strip() for name in next(split_records([text], delimiter, is_quoted=is_quoted)))
+        lines = [second.decode("utf-8", "replace")] if all_quoted else []
+        row = next(split_records(lines, delimiter, is_quoted=is_quoted), [])
     except csv.Error as error:
         raise InputError(path, [Problem(1, "cannot be split into column names", str(error))]) from error
     if len(names) < 2:
@@ -206,7 +214,9 @@ def read_header(path: Path) -> Header:
         raise InputError(path, [Problem(1, _too_long("column name", LONGEST_FIELD))])
     if any(_R_NAME.fullmatch(name) for name in names):
         names = tuple(map(_before_r, names))
-    return Header(names, delimiter)
+    if all_quoted and len(row) == len(names) + 1:
+        names = ("", *names)
+    return Header(names, delimiter, is_quoted)
 
 
 #: Columns of a BioMart export after ``read.csv`` of R.
@@ -226,11 +236,9 @@ def _before_r(name: str) -> str:
     return name
 
 
-def split_records(lines: Iterable[str], delimiter: str) -> _csv.Reader:
-    """Split lines as Arrow does: only comma-separated fields may be quoted."""
-    if delimiter == ",":
-        return csv.reader(lines)
-    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+def split_records(lines: Iterable[str], delimiter: str, *, is_quoted: bool) -> _csv.Reader:
+    """Split lines as Arrow does."""
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE)
 
 
 class Findings:
@@ -303,7 +311,7 @@ class Findings:
             return of_rows, of_records
         with open_bytes(self.path) as stream:
             text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
-            reader = split_records(text, self._header.delimiter)
+            reader = split_records(text, self._header.delimiter, is_quoted=self._header.is_quoted)
             next(reader, None)
             row = -1
             # a field longer than csv's limit of 131,072 characters: later problems have no line number
@@ -407,8 +415,9 @@ def batches(
 
     names = [f"c{position}" for position in range(len(header.names))]
     wanted = {name: names[position] for name, position in columns.items()}
-    quoting = {"quote_char": '"'} if header.delimiter == "," else {"quote_char": False}
-    parsing = pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, **quoting)
+    repeated = {name: header.names[position] for name, position in columns.items()}  # where exports were put together
+    quote = '"' if header.is_quoted else False
+    parsing = pacsv.ParseOptions(delimiter=header.delimiter, invalid_row_handler=misshapen, quote_char=quote)
     converting = pacsv.ConvertOptions(
         include_columns=sorted(set(wanted.values())),
         column_types={name: pa.string() for name in names},
@@ -435,6 +444,7 @@ def batches(
             frame = pl.DataFrame(table)
             frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
             done += frame.height
+            frame = frame.filter(~pl.all_horizontal(pl.col(name).eq_missing(text) for name, text in repeated.items()))
             skipped_before = skipped
             if frame.height:
                 yield _bounded(frame, wanted, findings)

@@ -538,6 +538,36 @@ def test_headers_as_r_spells_them(tmp_path: Path, delimiter: str) -> None:
     assert read(tmp_path, delimiter.join(spelled) + "\n" + rows).homologies.equals(read(tmp_path, text).homologies)
 
 
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+@pytest.mark.parametrize("row_names", ["none", "unnamed", "empty name"])
+@pytest.mark.parametrize("spelled", [True, False])
+def test_tables_as_r_writes_them(tmp_path: Path, delimiter: str, row_names: str, spelled: bool) -> None:
+    """``write.table`` quotes texts and names of columns, and puts names of rows in front, without a column name."""
+    text = table([INS, INS | {"symbol": "A,B", "dn": ""}], delimiter=delimiter)
+    names, *rows = csv.reader(io.StringIO(text), delimiter=delimiter)
+    if spelled:
+        names = [re.sub(r"[^A-Za-z0-9._]", ".", name if name[0].isalpha() else f"X{name}") for name in names]
+    lines = [[f'"{name}"' for name in names]]
+    lines += [["NA" if not one else one if re.fullmatch(r"[\d.]+", one) else f'"{one}"' for one in row] for row in rows]
+    if row_names != "none":
+        first = [] if row_names == "unnamed" else ['""']
+        lines = [[*first, *lines[0]], *([f'"{place}"', *line] for place, line in enumerate(lines[1:], 1))]
+    written = "\n".join(delimiter.join(line) for line in lines)
+    assert read(tmp_path, written).homologies.equals(read(tmp_path, text).homologies)
+    bad = written.replace('"ortholog_', '"othrolog_', 1)
+    assert problems(tmp_path, bad)[0].startswith("line 2: unknown homology type")
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ","])
+def test_headers_of_exports_that_were_put_together(tmp_path: Path, delimiter: str) -> None:
+    text = table([INS, INS | {"symbol": "A"}], delimiter=delimiter)
+    once = read(tmp_path, text + text.partition("\n")[2])
+    twice = read(tmp_path, text + text)
+    assert twice.homologies.equals(once.homologies) and (twice.rows, twice.kept) == (once.rows, once.kept)
+    bad = text + text.partition("\n")[0] + "\n" + text.partition("\n")[2].replace("78", "780", 1)
+    assert all(problem.startswith("line 5: ") for problem in problems(tmp_path, bad))
+
+
 @pytest.mark.parametrize(("column", "identifier"), [("symbol", "stable_id"), ("target_symbol", "target_id")])
 @pytest.mark.parametrize("date", ["1-Sep", "02-Mar-21", "2021-09-02", "2021-09-02 00:00:00"])
 def test_genes_of_which_only_a_date_is_left_are_refused(
