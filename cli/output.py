@@ -164,7 +164,7 @@ def say_error(message: str, hint: str = "") -> None:
 
 def say_warning(message: Warning | str, *place: object, **more: object) -> None:
     """Print a warning as one line; takes the place of :func:`warnings.showwarning`."""
-    _say_signed("warning:", " ".join(str(message).split()), "yellow")
+    _say_signed("warning:", str(message), "yellow")
 
 
 def _say_signed(sign: str, text: str, colour: str) -> None:

@@ -327,7 +327,7 @@ def test_translate_reports_and_writes(run: Run, toy_folder: Path, cells: Path, t
         (["sql", "SELECT 1; SELECT 2"], ["2 statements"]),
         (["sql", "COPY gene TO 'x'"], ["COPY"]),
         (["sql", "FROM nothing"], ["nothing"]),
-        (["sql", "SELECT union_value(a := 1)"], ["cast"]),
+        (["sql", "SELECT DATE 'infinity'"], ["cast"]),
         (["translate", "missing.h5ad", "--to", "human", "-o", "out.h5ad"], ["missing.h5ad", "no such file"]),
         (["translate", "cells.h5ad", "--to", "human", "-o", "cells.h5ad"], ["is the input"]),
         (["translate", "cells.h5ad", "--to", "human", "-o", "./x/../cells.h5ad"], ["cells.h5ad"]),
