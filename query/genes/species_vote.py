@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,6 +43,10 @@ _FEW = 0.1
 
 #: So many names of another species, and hardly any of the one that was given, are no doubt.
 _MANY, _HARDLY = 100, 0.05
+#: Share of names in lower case from which their case says nothing of the species.
+_LOWER = 0.95
+#: Least number of names that have something in common.
+_ALIKE = 3
 
 #: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
 SAMPLED = 2000
@@ -117,8 +123,8 @@ class SpeciesVote:
             examples = ", ".join(repr(name) for name in self.names[:5])
             raise UndecidedSpeciesError(
                 f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
-                f"{examples}. If a column of var holds the gene names, name it; if the release lacks the species, use "
-                "another release",
+                f"{examples}{common_affix(self.release, self.names)}. If a column of var holds the gene names, name "
+                "it; if the release lacks the species, use another release",
                 option="column",
             )
         raise UndecidedSpeciesError(
@@ -172,25 +178,28 @@ class SpeciesVote:
             return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
         if rivals and rivals[0][0] < _DISTANCE:
             return Verdict(different, None, best, second, "the names fit both too well")
-        other = None if has_ids else self._other_regardless_of_case(winner)
-        if other is not None:
-            name, known, own = other
+        others = [] if has_ids else self._other_regardless_of_case(winner)
+        if others:
+            name, known, own = others[0]
             why = f"regardless of case {name} knows {known:,}, {winner} {own:,}"
             return Verdict(different, None, best, (name, known_of[name]), why)
         return Verdict(different, winner, best, second)
 
-    def _other_regardless_of_case(self, winner: str) -> tuple[str, int, int] | None:
-        """Return the species for which the names speak regardless of case, with its count and the winner's."""
+    def _other_regardless_of_case(self, winner: str, *, least: float = _RATIO) -> list[tuple[str, int, int]]:
+        """Return species for which the names speak regardless of case, with their counts and the winner's, best first.
+
+        `least`: how many times more names a species must know alone than the winner alone.
+        """
         names = list(dict.fromkeys(self.names))
         folded = self.release.ask("species_any_case", {"names": names, "species": winner})
         own = folded.filter(pl.col("species") == winner)["known"].item()
         others = [
             (_distance(known, own, shared), name, known)
             for name, known, shared in folded.iter_rows()
-            if name != winner and known > own and known - shared >= _RATIO * (own - shared)
+            if name != winner and known > own and known - shared >= least * (own - shared)
         ]
-        distance, name, count = max(others, default=(0.0, "", 0))
-        return (name, count, own) if distance >= _DISTANCE else None
+        best = sorted((other for other in others if other[0] >= _DISTANCE), reverse=True)
+        return [(name, known, own) for _, name, known in best]
 
     def _of_list(self, different: int, *, few: bool) -> Verdict:
         """Let the names of one species alone decide, where there are few names."""
@@ -224,12 +233,13 @@ class SpeciesVote:
         best = rivals.row(0, named=True)
         best = next((row for row in rivals.iter_rows(named=True) if row["species"] == winner), best)
         different = len(set(self.names))
-        other = self._other_regardless_of_case(best["species"])
-        if other is not None and other[0] == given.name:  # mouse genes in capitals
-            return [
-                f"the names are of {given.name} but for their case, regardless of which it knows {other[1]:,} of "
-                f"{different:,}, and {best['species']} {other[2]:,}"
-            ]
+        lower = sum(name == name.lower() for name in self.names) >= _LOWER * len(self.names)
+        for name, known, own in self._other_regardless_of_case(best["species"], least=1 if lower else _RATIO):
+            if name == given.name:  # mouse genes in capitals; any in lower case, which Xenopus' and zebrafish's are
+                return [
+                    f"the names are of {given.name} but for their case, regardless of which it knows {known:,} of "
+                    f"{different:,}, and {best['species']} {own:,}"
+                ]
         if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
             raise UndecidedSpeciesError(
                 f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"
@@ -361,6 +371,26 @@ def known_share(release: ReleaseFile, names: list[str]) -> float:
         return 0.0
     counts = species_votes(release, distinct)["known"].to_list()
     return float(max(counts, default=0)) / len(distinct)
+
+
+def common_affix(release: ReleaseFile, names: Sequence[str]) -> str:
+    """Return in words what all names have in front or behind, without which they are genes; empty if there is none."""
+    different = list(dict.fromkeys(names[:: max(1, len(names) // SAMPLED)]))
+    front = re.sub(r"[A-Za-z0-9]*$", "", _common_start(different))
+    rest = [name[len(front) :] for name in different]
+    behind = re.sub(r"^[A-Za-z0-9]*", "", _common_start([name[::-1] for name in rest])[::-1])
+    bare = [name.removesuffix(behind) for name in rest]
+    if len(different) < _ALIKE or not (front or behind) or known_share(release, bare) < _SHARE:
+        return ""
+    affixes = [f"{text!r} {where}" for text, where in ((front, "in front"), (behind, "behind")) if text]
+    return f"; all of them have {' and '.join(affixes)}, and are genes without: remove it first"
+
+
+def _common_start(texts: Sequence[str]) -> str:
+    """Return what texts begin with, as the first and the last of them in their order do."""
+    first, last = min(texts, default=""), max(texts, default="")
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return "".join(letter for letter, _ in same)
 
 
 def _texts(column: pd.Series) -> list[str]:

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import homodb
-from homodb.query.genes import SpeciesVote, detect_species
-from homodb.schema.errors import UndecidedSpeciesError
+from homodb.query.genes import SpeciesVote, common_affix, detect_species
+from homodb.schema.errors import HomodbError, UndecidedSpeciesError
 from homodb.schema.species import Species, find
 
 SPECIES = [
@@ -113,6 +113,8 @@ def test_a_given_species_is_no_doubt_where_only_case_differs(starter: homodb.Rel
     names = [name.upper() for name in cells_names(shared_data, "baron_mouse_822")]
     (note,) = SpeciesVote.of(starter, names).doubts(mouse)
     assert "but for their case" in note
+    small = [name.lower() for name in cells_names(shared_data, "baron_human_175")]  # as those of Xenopus are
+    assert all("but for their case" in SpeciesVote.of(starter, small).doubts(one)[0] for one in (human, mouse))
     with pytest.raises(UndecidedSpeciesError):  # human genes are none of mouse in any case
         SpeciesVote.of(starter, cells_names(shared_data, "baron_human_175")).doubts(mouse)
     assert SpeciesVote.of(starter, cells_names(shared_data, "baron_human_175")).doubts(human) == []
@@ -173,3 +175,15 @@ def test_a_wrong_species_is_answered_with_the_right_one(starter: homodb.Release,
     vote = SpeciesVote.of(starter, symbols(starter, find(names)))
     with pytest.raises(UndecidedSpeciesError, match=f"as genes of {find(names).name}"):
         vote.doubts(find(given))
+
+
+@pytest.mark.parametrize("form", ["rna_{}", "rna:{}", "{}_human", "b'{}'", " {}", "Gene Expression:{}", "x_{}-GRCh38"])
+def test_what_all_names_have_in_common_is_named(starter: homodb.Release, form: str) -> None:
+    front, behind = form.split("{}")
+    var = pd.DataFrame(index=[form.format(name) for name in ("INS", "GCG", "SST", "PPY")])
+    with pytest.raises(HomodbError) as raised:
+        homodb.translate(anndata.AnnData(np.ones((2, 4)), var=var), to="mouse", source="human", release=starter)
+    for text, where in ((front, "in front"), (behind, "behind")):
+        assert (f"{text!r} {where}" in str(raised.value)) == bool(text)
+    names = [f"HGNC:{number}" for number in range(9)]
+    assert common_affix(starter, names) == common_affix(starter, ["INS", "GCG", "SST"]) == ""
