@@ -128,8 +128,9 @@ def printed_names(text: str) -> list[str] | None:
         return bare.split()
     bare = _DTYPE.sub("", bare)
     names = [first or second for first, second in _QUOTED.findall(bare)]
-    is_vector = is_of_r or any(mark in bare for mark in "[({")
-    return names if names and is_vector and _VECTOR.fullmatch(_QUOTED.sub("", bare).strip()) else None
+    rest = _QUOTED.sub("", bare).strip()
+    is_vector = is_of_r or any(mark in rest for mark in "[({")
+    return names if names and is_vector and _VECTOR.fullmatch(rest) else None
 
 
 def has_header(names: Sequence[str]) -> bool:

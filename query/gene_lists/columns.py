@@ -71,6 +71,9 @@ _LONGEST, _LONGEST_NAME = 20_000, 120
 #: Least share of gene cells for a column that stays as it is to be told.
 _TOLD = 0.2
 
+#: Least number of rows of which two columns that repeat no gene are lists.
+_LEAST_ROWS = 10
+
 #: Least share of rows with the same gene for columns to describe the same gene.
 _SAME = 0.9
 
@@ -276,6 +279,8 @@ def _form(
         return "lists", "for its numbered columns"
     if _ends_early(columns) or _is_ranked(table) or _are_groups(table, headers):
         return "lists", "for columns that are ranked, of groups, or differ in length"
+    if headers and not any(_says_genes(table, column.place) for column in columns) and _stand_once(columns):
+        return "lists", "for two columns in each of which a gene stands once"
     return "pairs", "for its two columns of genes"
 
 
@@ -284,6 +289,12 @@ def _ends_early(columns: Sequence[Column]) -> bool:
     rows = [row for row in zip(*(column.cells for column in columns), strict=True) if any(cell.parts for cell in row)]
     filled = [[bool(cell.parts) for cell in cells] for cells in zip(*rows, strict=True)]
     return len({sum(one) for one in filled}) > 1 and all(one == sorted(one, reverse=True) for one in filled)
+
+
+def _stand_once(columns: Sequence[Column]) -> bool:
+    """Return whether columns of some length repeat no gene, as pairs of ligands and receptors do."""
+    cells = [[cell.parts for cell in column.cells if cell.parts] for column in columns]
+    return all(len(one) >= _LEAST_ROWS and len(set(one)) == len(one) for one in cells)
 
 
 def _are_groups(table: GeneTable, headers: Sequence[str]) -> bool:
@@ -339,7 +350,9 @@ def _names(columns: Iterable[Sequence[str]]) -> list[str]:
 def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
     """Return names known as they are, and those known with or without affix."""
     means = resolved.filter(~pl.col("how").is_in(["unknown", "retired"]))
-    as_is = means.filter((pl.col("how") == "stable_id") | (pl.col("understood_as") == pl.col("name")))
+    # what was renamed has no part of the new symbol: SEPT2, and not GRCh38_INS
+    is_renamed = (pl.col("how") == "alias") & ~pl.col("name").str.contains(pl.col("understood_as"), literal=True)
+    as_is = means.filter((pl.col("how") == "stable_id") | (pl.col("understood_as") == pl.col("name")) | is_renamed)
     return set(as_is["name"]), set(means["name"])
 
 

@@ -225,7 +225,7 @@ def _translated_list(
 
 def _is_label(role: Sequence[Column], lead: Cell, table: GeneTable, partners: Partners) -> bool:
     """Return whether a cell is the name of an interaction that is not of genes alone, such as VEGFA_VEGFR1."""
-    of_interactions = all(table.header[column.place].lower() == "interaction_name" for column in role)
+    of_interactions = any(table.header[column.place].lower() == "interaction_name" for column in role)
     return of_interactions and not all(part in partners.targets for part in lead.parts)
 
 

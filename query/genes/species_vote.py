@@ -16,6 +16,7 @@ from homodb.query.genes.spellings import (
     ASSEMBLY,
     VERSION,
     bare_name,
+    is_like_a_date,
     less_label,
     species_prefix,
     species_words,
@@ -45,7 +46,7 @@ _FEW = 0.1
 _MANY, _HARDLY = 100, 0.05
 #: Share of names in lower case from which their case says nothing of the species.
 _LOWER = 0.95
-#: Least number of names that have something in common.
+#: Least number of names that have something in common, or are known regardless of case only.
 _ALIKE = 3
 
 #: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
@@ -121,6 +122,14 @@ class SpeciesVote:
         if not verdict.best[1]:
             self._raise_for_case()
             examples = ", ".join(repr(name) for name in self.names[:5])
+            dates = pl.DataFrame({"name": self.names}, schema={"name": pl.String}).filter(
+                is_like_a_date(pl.col("name"))
+            )
+            if dates.height * 2 > len(self.names):
+                raise UndecidedSpeciesError(
+                    f"the names ({examples}) are dates, which a spreadsheet made of symbols: name the species",
+                    option="source",
+                )
             raise UndecidedSpeciesError(
                 f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
                 f"{examples}{common_affix(self.release, self.names)}. If a column of var holds the gene names, name "
@@ -178,28 +187,32 @@ class SpeciesVote:
             return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
         if rivals and rivals[0][0] < _DISTANCE:
             return Verdict(different, None, best, second, "the names fit both too well")
-        others = [] if has_ids else self._other_regardless_of_case(winner)
+        others = [] if has_ids else self._others_regardless_of_case(winner)
         if others:
             name, known, own = others[0]
             why = f"regardless of case {name} knows {known:,}, {winner} {own:,}"
             return Verdict(different, None, best, (name, known_of[name]), why)
         return Verdict(different, winner, best, second)
 
-    def _other_regardless_of_case(self, winner: str, *, least: float = _RATIO) -> list[tuple[str, int, int]]:
+    def _others_regardless_of_case(self, winner: str, *, lower: bool = False) -> list[tuple[str, int, int]]:
         """Return species for which the names speak regardless of case, with their counts and the winner's, best first.
 
-        `least`: how many times more names a species must know alone than the winner alone.
+        `lower`: whether the case of the names says nothing, so that any greater number speaks.
         """
+        least, distance = (1, 0.0) if lower else (_RATIO, _DISTANCE)
         names = list(dict.fromkeys(self.names))
         folded = self.release.ask("species_any_case", {"names": names, "species": winner})
         own = folded.filter(pl.col("species") == winner)["known"].item()
-        others = [
-            (_distance(known, own, shared), name, known)
-            for name, known, shared in folded.iter_rows()
+        return [
+            (name, known, own)
+            for name, known, shared in folded.iter_rows()  # most known first
             if name != winner and known > own and known - shared >= least * (own - shared)
-        ]
-        best = sorted((other for other in others if other[0] >= _DISTANCE), reverse=True)
-        return [(name, known, own) for _, name, known in best]
+            and _distance(known, own, shared) >= distance
+        ]  # fmt: skip
+
+    @property
+    def _in_lower_case(self) -> bool:
+        return sum(name == name.lower() for name in self.names) >= _LOWER * len(self.names)
 
     def _of_list(self, different: int, *, few: bool) -> Verdict:
         """Let the names of one species alone decide, where there are few names."""
@@ -211,6 +224,11 @@ class SpeciesVote:
         enough = first["votes"] >= max(least, _SHARE_OF_KNOWN * first["known"])
         if not few and best[1] < _KNOWN * different:
             return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
+        others = self._others_regardless_of_case(best[0], lower=True) if self._in_lower_case and best[1] else []
+        if others and others[0][1] - others[0][2] >= max(_ALIKE, _FEW * different):
+            name, known, own = others[0]
+            why = f"regardless of case {name} knows {known:,}, {best[0]} {own:,}"
+            return Verdict(different, None, best, (name, 0), why)
         if enough and first["votes"] >= _SHARE_OF_VOTES * int(self.table["votes"].sum()):
             return Verdict(different, first["species"], best, second)
         return Verdict(different, None, best, second, "too few names belong to one species alone")
@@ -233,8 +251,7 @@ class SpeciesVote:
         best = rivals.row(0, named=True)
         best = next((row for row in rivals.iter_rows(named=True) if row["species"] == winner), best)
         different = len(set(self.names))
-        lower = sum(name == name.lower() for name in self.names) >= _LOWER * len(self.names)
-        for name, known, own in self._other_regardless_of_case(best["species"], least=1 if lower else _RATIO):
+        for name, known, own in self._others_regardless_of_case(best["species"], lower=self._in_lower_case):
             if name == given.name:  # mouse genes in capitals; any in lower case, which Xenopus' and zebrafish's are
                 return [
                     f"the names are of {given.name} but for their case, regardless of which it knows {known:,} of "

@@ -187,3 +187,21 @@ def test_what_all_names_have_in_common_is_named(starter: homodb.Release, form: s
         assert (f"{text!r} {where}" in str(raised.value)) == bool(text)
     names = [f"HGNC:{number}" for number in range(9)]
     assert common_affix(starter, names) == common_affix(starter, ["INS", "GCG", "SST"]) == ""
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_few_names_in_lower_case_are_of_no_species_by_their_case(starter: homodb.Release, size: int) -> None:
+    """Mouse genes, of which Xenopus knows the symbols of some: it won by these."""
+    names = "Ins1 Ins2 Gcg Sst Ppy Pdx1 Mafa H2-K1 Krt19 Iapp Xist Klk1b3 Ly6c1 Cd3e Actb Gapdh Ttr Arx Cela2a Prss1"
+    lower = names.lower().split()[:size]
+    with pytest.raises(UndecidedSpeciesError, match="regardless of case mus_musculus knows") as raised:
+        detect_species(starter, lower, few=True)
+    assert "xenopus_tropicalis" in str(raised.value)
+    assert all("but for their case" in note for note in SpeciesVote.of(starter, lower).doubts(find("mouse")))
+    for name in ("zebrafish", "tropical clawed frog"):
+        assert "regardless" not in SpeciesVote.of(starter, symbols(starter, find(name), size)).verdict(few=True).why
+
+
+def test_dates_alone_ask_for_the_species(starter: homodb.Release) -> None:
+    with pytest.raises(UndecidedSpeciesError, match="are dates, which a spreadsheet made"):
+        detect_species(starter, ["2-Sep", "9-Sep", "5-Mar"], few=True)

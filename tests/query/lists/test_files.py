@@ -518,6 +518,12 @@ def test_the_name_of_an_interaction_is_no_gene_that_decides(translate: Translate
     )
     assert text == "interaction_name,ligand,receptor\nGCG_VEGFR1,GCG,TNF\nGCG_VWF,GCG,VWF\n"
     assert [line for line, _, _ in lost(report)] == [4]
+    _, report = translate(  # R's names of rows are the same
+        "rows.csv",
+        ",interaction_name,ligand,receptor\nGCG_VEGFR1,GCG_VEGFR1,Gcg,Tnf\nGcg_Vwf,Gcg_Vwf,Gcg,Vwf\n",
+        source="mouse",
+    )
+    assert report.left == 2 and not lost(report)
 
 
 def test_ranks_and_sets_of_gsea(translate: Translate) -> None:
@@ -733,6 +739,11 @@ def test_lists_as_r_and_python_print_them(translate: Translate, tmp_path: Path, 
     assert gene_list(tmp_path / "a.txt") == ["Ins1", "Gcg", "Xist"]
 
 
+def test_a_table_in_quotes_is_no_printed_list(translate: Translate) -> None:
+    text = '"gene","note"\n"Ins1","(a)"\n"Gcg","[1]"\n'
+    assert translate("a.csv", text, source="mouse")[0] == "gene,note\nINS,(a)\nGCG,[1]\n"
+
+
 def test_a_printed_list_that_is_cut_short_is_no_list(translate: Translate) -> None:
     with pytest.raises(TranslationError, match="quotes"):
         translate("a.txt", "['Ins1' 'Gcg' ... 'Tnf']\n", source="mouse")
@@ -806,3 +817,29 @@ def test_identifiers_that_stay_are_named_whatever_their_kind(translate: Translat
     text = "gene,mgd_id,Entrez Gene,uniprot_ids,gene type\nGcg,MGI:1,100,P01325,protein-coding gene\n"
     (note,) = [note for note in translate("a.csv", text, source="mouse")[1].notes if "identifiers" in note]
     assert all(name in note for name in ("mgd_id", "Entrez Gene", "uniprot_ids")) and "gene type" not in note
+
+
+def test_parts_of_a_complex_may_be_renamed_symbols(real: homodb.Release, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("ligand,receptor\nSEPT2_SEPT6,INS\nFAM19A4_SEPT2,GCG\n")
+    report = translate_list_file(tmp_path / "a.csv", tmp_path / "b.csv", "mouse", release=real, source="human")
+    assert (tmp_path / "b.csv").read_text() == "ligand,receptor\nSeptin2_Septin6,Ins2\n"
+    assert [line for line, _, _ in lost(report)] == [3]
+
+
+@pytest.mark.parametrize(("header", "rows", "form"), [
+    ("ductal,acinar", 10, "lists"), ("ductal,acinar", 9, "pairs"), ("gene,partner", 10, "pairs"),
+    ("ligand,receptor", 10, "pairs"),
+])  # fmt: skip
+def test_two_columns_that_repeat_no_gene_are_lists(
+    real: homodb.Release, tmp_path: Path, header: str, rows: int, form: str
+) -> None:
+    """Ranked markers of two groups, side by side; pairs repeat a ligand for each of its receptors."""
+    genes = "INS GCG SST PPY GNLY TTR ARX MAFA PDX1 IAPP ACTB CD4 CD8A CD19 MS4A1 NKX6-1 RBP4 LEPR IRX2 KRT19".split()  # noqa: SIM905
+    lines = [f"{genes[place]},{genes[place + 10]}" for place in range(rows)]
+    (tmp_path / "a.csv").write_text("\n".join([header, *lines]) + "\n")
+    report = translate_list_file(tmp_path / "a.csv", tmp_path / "b.csv", "mouse", release=real, source="human")
+    assert (report.table, report.left) == (form, rows if form == "lists" else rows - 1)
+    repeated = [*lines, "INS,CD4"]
+    (tmp_path / "c.csv").write_text("\n".join([header, *repeated]) + "\n")
+    report = translate_list_file(tmp_path / "c.csv", tmp_path / "d.csv", "mouse", release=real, source="human")
+    assert report.table == "pairs"
