@@ -12,7 +12,7 @@ import polars as pl
 
 from homodb.query.gene_lists.delimited import COMPLEX_MARK, LIST_SEPARATORS, Cell, GeneTable, is_number, read, readings
 from homodb.query.gene_lists.partners import GeneListRequest, find_source
-from homodb.query.genes import is_like_a_date, resolve_rows
+from homodb.query.genes import bare_name, is_like_a_date, resolve_rows
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import did_you_mean
 from homodb.schema.species import Species
@@ -148,7 +148,8 @@ def find_columns(
     if any(len(texts[place]) > _SAMPLE for place in places):
         resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
     names, in_part = _known_names(resolved)
-    by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
+    is_bare = bare_name(pl.col("name")) == pl.col("name")  # INS_ENSG00000254647 is named by symbol, too
+    by_id = set(resolved.filter((pl.col("how") == "stable_id") & is_bare)["name"])
     repeats = _repeated_rows(table, _exact_names(resolved))
     columns = [_column(table, place, names, in_part, by_id, shares[place], repeats) for place in places]
     roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
@@ -186,14 +187,10 @@ def _is_headless(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame
     is_named = any(map(_BESIDE.fullmatch, table.header)) or any(_says_genes(table, place) for place in places)
     dates = set(resolved.filter(pl.col("how") == "date")["name"])
     genes = in_part if above else _exact_names(resolved) | dates
-    of_genes = [_is_cell_of(genes, read(table.header[place], genes, in_part)) for place in places]
+    cells = [read(table.header[place], genes, in_part) for place in places]
+    of_genes = [sum(part in genes for part in cell.parts) * 2 > len(cell.parts) for cell in cells]
     is_of_genes = any(of_genes) and sum(of_genes) * 2 >= len(of_genes)  # of B, CD4 and NK, which are cells, one is
     return is_of_genes and not is_named and all(map(is_number, above))
-
-
-def _is_cell_of(genes: Collection[str], cell: Cell) -> bool:
-    """Return whether a name, or more than half of the parts of a list or complex, are among genes."""
-    return sum(part in genes for part in cell.parts) * 2 > len(cell.parts)
 
 
 def _sure(resolved: pl.DataFrame) -> pl.DataFrame:
@@ -301,9 +298,10 @@ def _are_groups(table: GeneTable, headers: Sequence[str]) -> bool:
     """Return whether columns are of groups with others of the same groups: scanpy's ``0_names, 0_scores, 1_names``."""
     named = [_GROUP_KEY.fullmatch(name) for name in headers]
     groups = [match[1] for match in named if match and not _NETWORK.fullmatch(match[1])]
+    keys = {match[2].lower() for match in named if match}
     others = [name for name in table.header if name not in headers]
     is_of_group = [any(name.startswith((f"{group}_", f"{group}.", f"{group} ")) for name in others) for group in groups]
-    return len({match and match[2] for match in named}) == 1 and len(groups) == len(headers) and all(is_of_group)
+    return len(keys) == 1 and len(groups) == len(headers) and (all(is_of_group) or keys <= {"names", "markers"})
 
 
 def _is_ranked(table: GeneTable) -> bool:

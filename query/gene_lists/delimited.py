@@ -16,7 +16,7 @@ from homodb.schema.names import BLANKS, unquoted
 _SEPARATORS = ("\t", ",", ";", "|")
 _SAMPLE_LINES = 50
 #: A list of genes with its name: ``beta: INS, PDX1``.
-_COLON, _NAMED_LIST = ":", re.compile(r"([^\t,;|:\"']+):\s*([^:\t\"']+)")
+_COLON, _NAMED_LIST = ":", re.compile(r"([^\t,;|:\"']+):(?:\s+|(?!\d))[^:\t\"']+")
 #: Lines before a table: comments, and the separator as Excel writes it.
 _COMMENT = re.compile(r"#|sep=.\r?$", re.MULTILINE)
 
@@ -44,9 +44,12 @@ class GeneTable:
         return [cells[place] for _, cells in self.rows]
 
     def headless(self) -> GeneTable:
-        """Return the table with its header as a row, and numbers as names."""
-        first = (len(self.comments) + 1, (self.mark + self.header[0], *self.header[1:]))
+        """Return the table with its header as a row, or as the comment that it was, and numbers as names."""
+        first = (len(self.comments) + 1, self.header)
         numbers = tuple(str(place + 1) for place in range(len(self.header)))
+        if self.mark:
+            comments = (*self.comments, self.mark + self.separator.join(self.header))
+            return replace(self, header=numbers, has_header=False, comments=comments, mark="")
         return replace(self, header=numbers, rows=(first, *self.rows), has_header=False)
 
     def written(self, rows: Sequence[Sequence[str]]) -> str:

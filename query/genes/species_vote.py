@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -122,10 +122,8 @@ class SpeciesVote:
         if not verdict.best[1]:
             self._raise_for_case()
             examples = ", ".join(repr(name) for name in self.names[:5])
-            dates = pl.DataFrame({"name": self.names}, schema={"name": pl.String}).filter(
-                is_like_a_date(pl.col("name"))
-            )
-            if dates.height * 2 > len(self.names):
+            dates = pl.DataFrame({"name": list(self.names)}).select(is_like_a_date(pl.col("name").cast(pl.String)))
+            if dates["name"].sum() * 2 > len(self.names):
                 raise UndecidedSpeciesError(
                     f"the names ({examples}) are dates, which a spreadsheet made of symbols: name the species",
                     option="source",
@@ -393,21 +391,14 @@ def known_share(release: ReleaseFile, names: list[str]) -> float:
 def common_affix(release: ReleaseFile, names: Sequence[str]) -> str:
     """Return in words what all names have in front or behind, without which they are genes; empty if there is none."""
     different = list(dict.fromkeys(names[:: max(1, len(names) // SAMPLED)]))
-    front = re.sub(r"[A-Za-z0-9]*$", "", _common_start(different))
+    front = re.sub(r"[A-Za-z0-9]*$", "", os.path.commonprefix(different))  # noqa: RUF071  # texts, no paths
     rest = [name[len(front) :] for name in different]
-    behind = re.sub(r"^[A-Za-z0-9]*", "", _common_start([name[::-1] for name in rest])[::-1])
+    behind = re.sub(r"^[A-Za-z0-9]*", "", os.path.commonprefix([name[::-1] for name in rest])[::-1])  # noqa: RUF071
     bare = [name.removesuffix(behind) for name in rest]
     if len(different) < _ALIKE or not (front or behind) or known_share(release, bare) < _SHARE:
         return ""
     affixes = [f"{text!r} {where}" for text, where in ((front, "in front"), (behind, "behind")) if text]
     return f"; all of them have {' and '.join(affixes)}, and are genes without: remove it first"
-
-
-def _common_start(texts: Sequence[str]) -> str:
-    """Return what texts begin with, as the first and the last of them in their order do."""
-    first, last = min(texts, default=""), max(texts, default="")
-    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    return "".join(letter for letter, _ in same)
 
 
 def _texts(column: pd.Series) -> list[str]:

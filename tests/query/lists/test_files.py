@@ -720,6 +720,8 @@ def test_columns_of_two_sets_of_gmx_are_lists(translate: Translate) -> None:
 def test_a_first_row_of_lists_is_no_header(translate: Translate, name: str, text: str, wanted: str) -> None:
     new, report = translate(name, text, source="mouse")
     assert (new, report.table, report.came) == (wanted, "lists", 2)
+    regions = "chr1:10-20, Ins1\nchr2:5-6, Gcg\n"
+    assert translate("b.csv", regions, source="mouse")[0] == "chr1:10-20,INS\nchr2:5-6,GCG\n"
 
 
 @pytest.mark.parametrize(
@@ -756,6 +758,7 @@ def test_a_printed_list_that_is_cut_short_is_no_list(translate: Translate) -> No
         ("#term\tn\tgenes\nx\t2\tIns1,Gcg\ny\t2\tTnf,Foo\n", "#term\tn\tgenes\nx\t2\tINS,GCG\ny\t2\tTNF\n"),
         ("#made\tnow\ngene\tscore\nGcg\t1\n", "#made\tnow\ngene\tscore\nGCG\t1\n"),  # a comment
         ("#Ins1\t3.5\nGcg\t1\nTnf\t2\n", "#Ins1\t3.5\nGCG\t1\nTNF\t2\n"),  # a row that is left out
+        ("#Ins1\tGcg\nGcg\tTnf\nTnf\tVwf\n", "#Ins1\tGcg\nGCG\tTNF\nTNF\tVWF\n"),
     ],
 )
 def test_a_header_may_begin_with_a_hash(translate: Translate, text: str, wanted: str) -> None:
@@ -763,7 +766,9 @@ def test_a_header_may_begin_with_a_hash(translate: Translate, text: str, wanted:
     assert translate("a.tsv", text, source="mouse")[0] == wanted
 
 
-@pytest.mark.parametrize("columns", ["beta_names,beta_pvals,alpha_names,alpha_pvals", "0_n,0_p,1_n,1_p"])
+@pytest.mark.parametrize(
+    "columns", ["beta_names,beta_pvals,alpha_names,alpha_pvals", "0_n,0_p,1_n,1_p", "beta_markers,x,alpha_markers,y"]
+)
 def test_two_groups_of_scanpy_are_lists(translate: Translate, columns: str) -> None:
     new, report = translate("a.csv", f"{columns}\nIns1,1,Gcg,2\nXist,3,Tnf,4\n", source="mouse")
     assert (new, report.table) == (f"{columns}\nINS,1,GCG,2\n,3,TNF,4\n", "lists")
