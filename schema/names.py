@@ -31,6 +31,11 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 
+#: A vector of text as R and Python print it, less its names: ``[1]``, ``c(, )``, ``Index([, ], dtype='object')``.
+_QUOTED = re.compile(r"\"([^\"\n]*)\"|'([^'\n]*)'")
+_INDEX, _DTYPE = re.compile(r"^\s*\[\d+\]", re.MULTILINE), re.compile(r",\s*(dtype|name|length)=[^,)]*")
+_VECTOR = re.compile(r"(?:[\w.$]+\s*(?:<-|=)\s*)?(?:(?:[\w.]+\()?[\[({]*){1,2}[\s,]*[\])}]*;?\s*")
+
 
 def is_missing(value: object) -> bool:
     """Return whether a value is missing: None, NaN, NaT or pandas' NA.
@@ -107,6 +112,25 @@ def unquoted(text: str) -> str:
         while bare.endswith(right) and bare.count(right) > bare.count(left):
             bare = bare[:-1].rstrip()
     return bare
+
+
+def printed_names(text: str) -> list[str] | None:
+    """Return the names of a text that is a vector as R or Python print it, None of another text.
+
+    Examples
+    --------
+    >>> printed_names('[1] "INS" "GCG"'), printed_names("genes = ['INS']"), printed_names("['INS' ... 'GCG']")
+    (['INS', 'GCG'], ['INS'], None)
+    """
+    bare = _INDEX.sub("", text.partition("\nLevels:")[0])
+    is_of_r = bool(text.strip()) and len(_INDEX.findall(text)) == len(bare.strip().splitlines())
+    if is_of_r and '"' not in bare:
+        return bare.split()
+    bare = _DTYPE.sub("", bare)
+    names = [first or second for first, second in _QUOTED.findall(bare)]
+    rest = _QUOTED.sub("", bare).strip()
+    is_vector = is_of_r or any(mark in rest for mark in "[({")
+    return names if names and is_vector and _VECTOR.fullmatch(rest) else None
 
 
 def has_header(names: Sequence[str]) -> bool:

@@ -252,6 +252,7 @@ class Join:
 
 
 class Lists:
+    holds_no_genes = "holds no genes; gene sets are lines of a title"
     form_of_uniprot = "'uniprot_1' has the form of a UniProt accession, which the release lacks"
     no_form = "there is no form of tables .triples."
     transpose = r"genes of mus_musculus in columns \(Gcg, Tnf, Vwf"

@@ -369,7 +369,7 @@ SERIAL = r"^(3[3-9]|4\d)\d{3}(\.0)?$"
 MISSING = ("", "NA", "N/A", "NULL", "\\N")
 
 _BLOCK_BYTES = 1 << 21
-_MISSHAPEN = "wrong number of fields"
+_MISSHAPEN, _FAILED = "wrong number of fields", "BioMart's message that the export failed; export it again"
 
 #: Last line of a whole BioMart export with ``completionStamp = "1"``.
 _STAMP = "[success]"
@@ -410,7 +410,8 @@ def batches(
         skipped += 1
         if row.text is None or row.text.strip() != _STAMP:
             counts = f"expected {row.expected_columns}, got {row.actual_columns}"
-            findings.add_record(_MISSHAPEN, counts, record)
+            has_failed = row.text is not None and row.text.startswith("Query ERROR")
+            findings.add_record(_FAILED if has_failed else _MISSHAPEN, counts, record)
         return "skip"
 
     names = [f"c{position}" for position in range(len(header.names))]

@@ -12,7 +12,7 @@ import polars as pl
 
 from homodb.query.gene_lists.delimited import COMPLEX_MARK, LIST_SEPARATORS, Cell, GeneTable, is_number, read, readings
 from homodb.query.gene_lists.partners import GeneListRequest, find_source
-from homodb.query.genes import is_like_a_date, resolve_rows
+from homodb.query.genes import bare_name, is_like_a_date, resolve_rows
 from homodb.schema.errors import TranslationError
 from homodb.schema.messages import did_you_mean
 from homodb.schema.species import Species
@@ -38,7 +38,7 @@ _SUBUNIT = re.compile(
     re.IGNORECASE,
 )
 _GENE = re.compile(
-    r"(cell|positive|negative|canonical|official|top|up|down|lead(ing)?|target)?[._ ]?"
+    r"(cell[._ ]?(?=marker)|(positive|negative|canonical|official|top|up|down|lead(ing)?|target)[._ ]?)?"
     r"((gene|feature|marker|hgnc|mgi|ensembl|entrez|uniprot|ncbi)s?([._ ]?(gene|marker)s?)?"
     r"([._ ]?(symbol|name|id|short_name|stable_id|list|set)s?)?|symbols?|names?|geneid|external_gene_name"
     r"|core_enrichment|leading[._ ]?edge|intersections?|members|userid|hits)"
@@ -55,8 +55,11 @@ _GROUPS = re.compile(
 )
 _NETWORK = re.compile(r"tfs?|regulators?|source|targets?", re.IGNORECASE)
 _NODES = re.compile(r"(gene|node|partner|protein|symbol)[._ ]?[12ab]", re.IGNORECASE)
+_SYNONYMS = re.compile(r".*(alias|synonym|nickname).*|(.*[._ ])?(previous|prev|former|old)[._ ].*", re.IGNORECASE)
 _BESIDE = re.compile(r"targets?|source|regulon|weight|importance|score|value", re.IGNORECASE)
-_NUMBERED = re.compile(r"entrez|ncbi|gene_?id", re.IGNORECASE)
+_GROUP_KEY = re.compile(r"(.+)[._ ]([^._ ]+)")
+_NUMBERED = re.compile(r"entrez|ncbi|gene[._ ]?id", re.IGNORECASE)
+_IDENTIFIERS = "stable ID|accession|NCBI Gene number"
 
 #: Least shares of gene cells: in a column named like genes, in any other, and in the best if there is none.
 _NAMED, _UNNAMED, _BEST = 0.3, 0.8, 0.5
@@ -67,6 +70,9 @@ _LONGEST, _LONGEST_NAME = 20_000, 120
 
 #: Least share of gene cells for a column that stays as it is to be told.
 _TOLD = 0.2
+
+#: Least number of rows of which two columns that repeat no gene are lists.
+_LEAST_ROWS = 10
 
 #: Least share of rows with the same gene for columns to describe the same gene.
 _SAME = 0.9
@@ -125,6 +131,7 @@ def find_columns(
     }
     if wanted is None:
         places = _gene_columns(table, shares)
+        places = sorted({*places, *_regulators(table, places, sample, resolved)})
     across = _genes_across(table, places, resolved)
     exact = _exact_names(resolved)
     of_cells = (
@@ -141,7 +148,8 @@ def find_columns(
     if any(len(texts[place]) > _SAMPLE for place in places):
         resolved = resolve_rows(wish.release, _names([*(texts[place] for place in places), table.header]), source)
     names, in_part = _known_names(resolved)
-    by_id = set(resolved.filter(pl.col("how") == "stable_id")["name"])
+    is_bare = bare_name(pl.col("name")) == pl.col("name")  # INS_ENSG00000254647 is named by symbol, too
+    by_id = set(resolved.filter((pl.col("how") == "stable_id") & is_bare)["name"])
     repeats = _repeated_rows(table, _exact_names(resolved))
     columns = [_column(table, place, names, in_part, by_id, shares[place], repeats) for place in places]
     roles = _roles(columns, dict(resolved.select("name", "gene").drop_nulls().iter_rows()))
@@ -156,7 +164,10 @@ def find_columns(
     left = {
         table.header[place]: share
         for place, share in shares.items()
-        if wanted is None and place not in places and share >= _TOLD and not _is_of_groups(table, place)
+        if wanted is None
+        and place not in places
+        and share >= _TOLD
+        and (_SYNONYMS.fullmatch(table.header[place]) or not _is_of_groups(table, place))
     }
     ids = {place: hint for place in texts if place not in places and (hint := _hint_of_ids(table, place, resolved))}
     headless = _is_headless(table, places, resolved)
@@ -176,7 +187,8 @@ def _is_headless(table: GeneTable, places: Sequence[int], resolved: pl.DataFrame
     is_named = any(map(_BESIDE.fullmatch, table.header)) or any(_says_genes(table, place) for place in places)
     dates = set(resolved.filter(pl.col("how") == "date")["name"])
     genes = in_part if above else _exact_names(resolved) | dates
-    of_genes = [table.header[place] in genes for place in places]
+    cells = [read(table.header[place], genes, in_part) for place in places]
+    of_genes = [sum(part in genes for part in cell.parts) * 2 > len(cell.parts) for cell in cells]
     is_of_genes = any(of_genes) and sum(of_genes) * 2 >= len(of_genes)  # of B, CD4 and NK, which are cells, one is
     return is_of_genes and not is_named and all(map(is_number, above))
 
@@ -217,15 +229,14 @@ def _no_genes(
 
 def _hint_of_ids(table: GeneTable, place: int, resolved: pl.DataFrame) -> str:
     """Return the kind of identifiers that half of the cells of a column have, if it is none that the release knows."""
-    names = _names([_different_cells(table, place)[:_SAMPLE]])
-    hints = resolved.filter(pl.col("hint").is_not_null(), pl.col("name").is_in(names))
-    kinds = Counter(hint.split(",")[0] for hint in hints["hint"] if "form of a" in hint or "stable ID" in hint)
-    hint, count = kinds.most_common(1)[0] if kinds else ("", 0)
-    return (
-        hint
-        if count >= _BEST * len(names) and (not hint.endswith("number") or _GENE.fullmatch(table.header[place]))
-        else ""
-    )
+    hinted = resolved.filter(pl.col("hint").str.contains(_IDENTIFIERS))
+    hints = dict(hinted.select("name", pl.col("hint").str.extract("^([^,:]+)")).iter_rows())
+    cells = _different_cells(table, place)[:_SAMPLE]
+    of_cells = [next((hints[one] for one in _names([[text]]) if one in hints), None) for text in cells]
+    hint, count = Counter(filter(None, of_cells)).most_common(1)[0] if any(of_cells) else ("", 0)
+    header = table.header[place]
+    is_named = _GENE.fullmatch(header) or _NUMBERED.search(header)
+    return hint if count >= _BEST * len(cells) and (is_named or not hint.endswith("number")) else ""
 
 
 def _as_list(cell: Cell, known: Collection[str], usual: str) -> Cell:
@@ -263,8 +274,10 @@ def _form(
         return "lists", f"for its {len(roles)} columns of genes"
     if len(headers) > 1 and all(re.search(r"\d$", name) for name in headers):
         return "lists", "for its numbered columns"
-    if _ends_early(columns) or _is_ranked(table):
-        return "lists", "for columns that are ranked or differ in length"
+    if _ends_early(columns) or _is_ranked(table) or _are_groups(table, headers):
+        return "lists", "for columns that are ranked, of groups, or differ in length"
+    if headers and not any(_says_genes(table, column.place) for column in columns) and _stand_once(columns):
+        return "lists", "for two columns in each of which a gene stands once"
     return "pairs", "for its two columns of genes"
 
 
@@ -273,6 +286,22 @@ def _ends_early(columns: Sequence[Column]) -> bool:
     rows = [row for row in zip(*(column.cells for column in columns), strict=True) if any(cell.parts for cell in row)]
     filled = [[bool(cell.parts) for cell in cells] for cells in zip(*rows, strict=True)]
     return len({sum(one) for one in filled}) > 1 and all(one == sorted(one, reverse=True) for one in filled)
+
+
+def _stand_once(columns: Sequence[Column]) -> bool:
+    """Return whether columns of some length repeat no gene, as pairs of ligands and receptors do."""
+    cells = [[cell.parts for cell in column.cells if cell.parts] for column in columns]
+    return all(len(one) >= _LEAST_ROWS and len(set(one)) == len(one) for one in cells)
+
+
+def _are_groups(table: GeneTable, headers: Sequence[str]) -> bool:
+    """Return whether columns are of groups with others of the same groups: scanpy's ``0_names, 0_scores, 1_names``."""
+    named = [_GROUP_KEY.fullmatch(name) for name in headers]
+    groups = [match[1] for match in named if match and not _NETWORK.fullmatch(match[1])]
+    keys = {match[2].lower() for match in named if match}
+    others = [name for name in table.header if name not in headers]
+    is_of_group = [any(name.startswith((f"{group}_", f"{group}.", f"{group} ")) for name in others) for group in groups]
+    return len(keys) == 1 and len(groups) == len(headers) and (all(is_of_group) or keys <= {"names", "markers"})
 
 
 def _is_ranked(table: GeneTable) -> bool:
@@ -319,7 +348,9 @@ def _names(columns: Iterable[Sequence[str]]) -> list[str]:
 def _known_names(resolved: pl.DataFrame) -> tuple[set[str], set[str]]:
     """Return names known as they are, and those known with or without affix."""
     means = resolved.filter(~pl.col("how").is_in(["unknown", "retired"]))
-    as_is = means.filter((pl.col("how") == "stable_id") | (pl.col("understood_as") == pl.col("name")))
+    # what was renamed has no part of the new symbol: SEPT2, and not GRCh38_INS
+    is_renamed = (pl.col("how") == "alias") & ~pl.col("name").str.contains(pl.col("understood_as"), literal=True)
+    as_is = means.filter((pl.col("how") == "stable_id") | (pl.col("understood_as") == pl.col("name")) | is_renamed)
     return set(as_is["name"]), set(means["name"])
 
 
@@ -356,7 +387,8 @@ def _is_of_groups(table: GeneTable, place: int) -> bool:
     """Return whether a column is named like groups of cells, among which are LIANA's source and target of a pair."""
     name = table.header[place].strip()
     beside_pairs = any(map(_PAIRED.fullmatch, table.header)) and bool(_NETWORK.fullmatch(name))
-    return table.has_header and (bool(_GROUPS.fullmatch(name)) or beside_pairs) and not _says_genes(table, place)
+    is_group = _GROUPS.fullmatch(name) or _SYNONYMS.fullmatch(name)
+    return table.has_header and (bool(is_group) or beside_pairs) and not _says_genes(table, place)
 
 
 def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
@@ -377,6 +409,19 @@ def _gene_columns(table: GeneTable, shares: dict[int, float]) -> list[int]:
     places = [place for place in shares if place in places or _stem(table.header[place]) in stems]
     subunits = [place for place in places if _SUBUNIT.fullmatch(table.header[place])]
     return subunits or places  # the name of a complex beside its subunits stays
+
+
+def _regulators(
+    table: GeneTable, places: Sequence[int], sample: Mapping[int, Sequence[str]], resolved: pl.DataFrame
+) -> list[int]:
+    """Return the column beside the targets of a network whose cells are symbols, but for complexes (NFKB, AP1)."""
+    if not any(_NETWORK.fullmatch(table.header[place]) for place in places):
+        return []
+    exact = resolved.filter(pl.col("name").is_in(_exact_names(resolved)))
+    others = [place for place in sample if place not in places and _NETWORK.fullmatch(table.header[place])]
+    return [
+        place for place in others if not _is_of_groups(table, place) and _share_of_genes(sample[place], exact) >= _BEST
+    ]
 
 
 def _stem(name: str) -> str:

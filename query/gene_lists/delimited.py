@@ -15,6 +15,8 @@ from homodb.schema.names import BLANKS, unquoted
 #: Separators of columns, the surest first.
 _SEPARATORS = ("\t", ",", ";", "|")
 _SAMPLE_LINES = 50
+#: A list of genes with its name: ``beta: INS, PDX1``.
+_COLON, _NAMED_LIST = ":", re.compile(r"([^\t,;|:\"']+):(?:\s+|(?!\d))[^:\t\"']+")
 #: Lines before a table: comments, and the separator as Excel writes it.
 _COMMENT = re.compile(r"#|sep=.\r?$", re.MULTILINE)
 
@@ -25,7 +27,7 @@ class GeneTable:
 
     `header`: names of the columns; their numbers from 1 if the table has none; `unnamed_rows`: whether the header lacks
     a name for the first column, as from ``write.table`` of R; `comments`: lines before the table that begin with ``#``,
-    or are Excel's ``sep=;``.
+    or are Excel's ``sep=;``; `mark`: the ``#`` before the header, as STRING, BioGRID and NCBI write it.
     """
 
     header: tuple[str, ...]
@@ -35,15 +37,19 @@ class GeneTable:
     has_header: bool = True
     unnamed_rows: bool = False
     comments: tuple[str, ...] = ()
+    mark: str = ""
 
     def column(self, place: int) -> list[str]:
         """Return the cells of a column."""
         return [cells[place] for _, cells in self.rows]
 
     def headless(self) -> GeneTable:
-        """Return the table with its header as a row, and numbers as names."""
+        """Return the table with its header as a row, or as the comment that it was, and numbers as names."""
         first = (len(self.comments) + 1, self.header)
         numbers = tuple(str(place + 1) for place in range(len(self.header)))
+        if self.mark:
+            comments = (*self.comments, self.mark + self.separator.join(self.header))
+            return replace(self, header=numbers, has_header=False, comments=comments, mark="")
         return replace(self, header=numbers, rows=(first, *self.rows), has_header=False)
 
     def written(self, rows: Sequence[Sequence[str]]) -> str:
@@ -53,8 +59,12 @@ class GeneTable:
             stream.write(line + self.line_end)
         writer = csv.writer(stream, delimiter=self.separator, lineterminator=self.line_end)
         if self.has_header:
+            stream.write(self.mark)
             writer.writerow(self.header[1:] if self.unnamed_rows else self.header)
-        writer.writerows(rows)
+        if self.separator == _COLON:
+            stream.writelines(f"{': '.join(cell.strip() for cell in row)}{self.line_end}" for row in rows)
+        else:
+            writer.writerows(rows)
         return stream.getvalue()
 
 
@@ -69,6 +79,10 @@ def find_separator(text: str) -> str | None:
     (',', None)
     """
     lines = [line for line in text.splitlines() if line.strip() and not _COMMENT.match(line)][:_SAMPLE_LINES]
+    named = [_NAMED_LIST.fullmatch(line.strip()) for line in lines]
+    titles = {match[1] for match in named if match}
+    if titles and len(titles) == len(lines) and (", " in text or all(": " in line for line in lines)):
+        return _COLON
     for separator in _SEPARATORS:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=separator)]
         if widths and min(widths) > 1 and set(widths[1:]) in ({widths[0]}, {widths[0] + 1}, set()):
@@ -93,13 +107,17 @@ def read_table(path: Path, text: str, separator: str) -> GeneTable:
     while _COMMENT.match(rest):
         line, _, rest = rest.partition("\n")
         comments.append(line.rstrip("\r"))
+    above = len(comments)
     reader = csv.reader(io.StringIO(rest, newline=""), delimiter=separator)
     try:
-        rows = [(reader.line_num + len(comments), tuple(cells)) for cells in reader if any(cells)]
+        rows = [(reader.line_num + above, tuple(cells)) for cells in reader if any(cells)]
     except csv.Error as error:
-        raise InputError(path, [Problem(reader.line_num + len(comments), "cannot be read", str(error))]) from error
+        raise InputError(path, [Problem(reader.line_num + above, "cannot be read", str(error))]) from error
     if not rows:
         raise InputError(path, [Problem(0, "holds no row")])
+    mark = "#" if comments and _is_header(comments[-1], separator, [cells for _, cells in rows]) else ""
+    if mark:
+        rows.insert(0, (above, tuple(next(csv.reader([comments.pop()[1:]], delimiter=separator)))))
     (_, header), *body = rows
     unnamed = bool(body) and all(len(cells) == len(header) + 1 for _, cells in body)
     if unnamed:
@@ -112,7 +130,17 @@ def read_table(path: Path, text: str, separator: str) -> GeneTable:
     if problems:
         raise InputError(path, problems)
     end = "\r\n" if "\r\n" in text else "\n"
-    return GeneTable(header, tuple(body), separator, end, unnamed_rows=unnamed, comments=tuple(comments))
+    return GeneTable(header, tuple(body), separator, end, unnamed_rows=unnamed, comments=tuple(comments), mark=mark)
+
+
+def _is_header(comment: str, separator: str, rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether a comment right above the rows is their header: as wide, and no number where they have some."""
+    names = next(csv.reader([comment[1:]], delimiter=separator), [])
+    if not re.match(r"#\w", comment) or len(names) < 2 or any(len(cells) != len(names) for cells in rows):
+        return False
+    numeric = [all(map(is_number, cells)) for cells in zip(*rows[1:], strict=True)]
+    first_is_header = any(number and not is_number(cell) for number, cell in zip(numeric, rows[0], strict=False))
+    return not first_is_header and not any(map(is_number, names))
 
 
 #: Separators of lists of genes in a cell.

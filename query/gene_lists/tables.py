@@ -44,7 +44,7 @@ def translate_table(
     names = [part for one in columns.columns for cell in one.cells for part in cell.parts]
     partners = find_partners(wish, names, columns.source, columns.resolved)
     of_lists = columns.form == "lists"
-    rows, lost, stay = (_translate_cells if of_lists else _translate_rows)(table, columns, partners, wish)
+    rows, lost, notes = (_translate_cells if of_lists else _translate_rows)(table, columns, partners, wish)
     if not table.header[0] and table.has_header and columns.columns[0].place == 0:
         rows = _unique(rows)
     return Translated(
@@ -53,7 +53,7 @@ def translate_table(
         columns=[table.header[one.place] or "unnamed" for one in columns.columns],
         notes=[
             *_notes_of_form(columns, given=form is not None), *_notes_of_rest(table, columns),
-            *_note_of_complexes(stay), *([] if of_lists else _note_of_several(partners)),
+            *notes, *([] if of_lists else _note_of_several(partners)),
         ],
         form=columns.form,
     )  # fmt: skip
@@ -131,8 +131,20 @@ def _note_of_complexes(stay: int) -> list[str]:
     return [f"{counted(stay, one, several)} as before"]
 
 
-#: New rows, lost parts, and number of cells kept as names of complexes.
-_Rows = tuple[list[list[str]], list[Loss], int]
+def _note_of_halves(lines: Sequence[int]) -> list[str]:
+    if not lines:
+        return []
+    rows = counted(
+        len(lines), "row has a gene on one side alone, and is", "rows have a gene on one side alone, and are"
+    )
+    return [
+        f"{rows} carried by it (the first in line {lines[0]}): the other side is empty, as where it is a complex whose "
+        "genes are in another table"
+    ]
+
+
+#: New rows, lost parts, and notes.
+_Rows = tuple[list[list[str]], list[Loss], list[str]]
 
 
 def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
@@ -140,6 +152,7 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
     rows: list[list[str]] = []
     lost: list[Loss] = []
     stay = 0
+    halves: list[int] = []
     for place, (line, cells) in enumerate(table.rows):
         leads: list[tuple[tuple[Column, ...], Cell]] = []
         for role in columns.roles:
@@ -153,6 +166,8 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
             what = ", ".join(dict.fromkeys(filter(None, (cells[column.place] for column in columns.columns))))
             lost.append(Loss(line, what, "; ".join(_reason(partners, part, what) for part in dict.fromkeys(missing))))
             continue
+        if columns.form == "pairs" and len(columns.roles) == 2 and len(leads) == 1:
+            halves.append(line)
         for targets in _choices([part for _, lead in leads for part in lead.parts], partners):
             row = list(cells)
             for role, lead in leads:
@@ -162,7 +177,7 @@ def _translate_rows(table: GeneTable, columns: GeneColumns, partners: Partners, 
                     else:
                         row[column.place] = _translated_cell(column, place, lead, targets, wish)
             rows.append(row)
-    return rows, lost, stay
+    return rows, lost, [*_note_of_complexes(stay), *_note_of_halves(halves)]
 
 
 def _translate_cells(table: GeneTable, columns: GeneColumns, partners: Partners, wish: GeneListRequest) -> _Rows:
@@ -190,7 +205,7 @@ def _translate_cells(table: GeneTable, columns: GeneColumns, partners: Partners,
                 row[column.place] = _translated_list(column, cell, kept, partners, wish) if any(kept) else ""
         if carried or not parts or not may_go:
             rows.append(row)
-    return rows, lost, 0
+    return rows, lost, []
 
 
 def _translated_list(
@@ -210,7 +225,7 @@ def _translated_list(
 
 def _is_label(role: Sequence[Column], lead: Cell, table: GeneTable, partners: Partners) -> bool:
     """Return whether a cell is the name of an interaction that is not of genes alone, such as VEGFA_VEGFR1."""
-    of_interactions = all(table.header[column.place].lower() == "interaction_name" for column in role)
+    of_interactions = any(table.header[column.place].lower() == "interaction_name" for column in role)
     return of_interactions and not all(part in partners.targets for part in lead.parts)
 
 

@@ -30,14 +30,14 @@ from homodb.query.gene_lists.partners import (
     list_report,
 )
 from homodb.query.gene_lists.tables import translate_table
-from homodb.query.genes import SpeciesVote, resolve_rows
+from homodb.query.genes import SpeciesVote, common_affix, resolve_rows
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.settings import answer_frame, log
 from homodb.schema.enums import Strategy
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import check_ending, check_output, check_there, ending_of, whole_file
 from homodb.schema.messages import counted
-from homodb.schema.names import has_header, name_texts, unquoted
+from homodb.schema.names import has_header, name_texts, printed_names, unquoted
 from homodb.schema.species import Species
 
 if TYPE_CHECKING:
@@ -48,6 +48,12 @@ _HALF, _SAMPLED_SETS = 0.5, 200
 
 #: Enrichr's libraries give genes a weight: ``INS,1.0``.
 _WEIGHTED = re.compile(r"(.+),(-?\d+(?:\.\d+)?)")
+
+
+_DESCRIBED = (
+    "the second fields of the sets, their descriptions, are genes and stay as they are, as {1} of {0}; sets without "
+    "descriptions are read from a file whose name ends in .txt"
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,8 @@ def translate_sets(text: str, wish: GeneListRequest, *, titled: bool = True) -> 
     `titled`: whether there must be descriptions; else they are genes where most of them mean one.
     """
     rows = _rows_of_sets(text)
-    described = titled or not _second_is_gene(rows, wish)
+    has_genes = _second_is_gene([row for row in rows[:_SAMPLED_SETS] if row[1][:1] != row[1][1:2]], wish)
+    described = titled or not has_genes
     sets = [
         (
             line,
@@ -127,7 +134,10 @@ def translate_sets(text: str, wish: GeneListRequest, *, titled: bool = True) -> 
     return Translated(
         text="".join(f"{line}\n" for line in out), kind="gene sets", came=len(sets), left=len(out), partners=partners,
         places=Counter(names), lost=lost, sets=pl.DataFrame(counts, schema=schema, orient="row"),
-        notes=[f"left out, since none of its genes is carried: {shown}"] if empty else [],
+        notes=[
+            *([f"left out, since none of its genes is carried: {shown}"] if empty else []),
+            *([_DESCRIBED.format(*rows[0][1])] if titled and has_genes else []),
+        ],
     )  # fmt: skip
 
 
@@ -362,9 +372,10 @@ def translate_list_file(
         wish = GeneListRequest(opened, opened.find_species(to), given, strategy, one_to_many, names)
         translated = _translate_text(path, text, wish, column, kind, table)
         version = opened.version
+        affix = "" if translated.partners.targets else common_affix(opened, list(translated.places))
     report = list_report(translated, source_given=source is not None, release=version)
     if not translated.partners.targets:
-        raise TranslationError(_nothing_carried(path, report))
+        raise TranslationError(_nothing_carried(path, report) + affix)
     with whole_file(output) as partial:
         content = translated.text.encode()
         partial.write_bytes(gzip.compress(content, mtime=0) if ending_of(output) == ".gz" else content)
@@ -395,6 +406,8 @@ def _read_text(path: Path) -> str:
 def _translate_text(
     path: Path, text: str, wish: GeneListRequest, column: str | None, kind: Kind | None, table: TableForm | None
 ) -> Translated:
+    names = printed_names(text) if kind is None and table is None and column is None else None
+    text = "\n".join(names) if names else text
     separator = find_separator(text)
     kind = kind or ("table" if table is not None else _kind(path, text, separator, wish))
     if kind not in ("list", "table", "gmt"):
@@ -437,6 +450,8 @@ def _nothing_carried(path: Path, report: ListReport) -> str:
         for name, fate, detail in report.fates.select("name", "fate", "detail").head(5).iter_rows()
     )
     genes = report.fates.height
+    if not genes and report.kind == "gene sets":
+        return f"{path}: holds no genes; gene sets are lines of a title, a description and genes, separated by tabs"
     check = "" if report.fates["detail"].is_not_null().all() else "; check the species and the column of names"
     which = "its one gene is not" if genes == 1 else f"none of the {genes:,} genes is"
     return (

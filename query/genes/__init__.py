@@ -33,6 +33,7 @@ from homodb.query.genes.resolve import (
 from homodb.query.genes.species_vote import (
     SpeciesVote,
     are_positions,
+    common_affix,
     detect_species,
     other_species_note,
     species_votes,
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ASSEMBLY", "COLUMNS", "HAS_NAME", "LEAST_DATABASES", "VERSION", "Explanation", "FeatureKinds", "Pair",
     "ResolvedVar", "SpeciesVote", "VarColumn", "about_names", "add_rows", "are_positions", "bare_name", "chain",
-    "check_share", "choose_strategy", "compose_mappings", "detect_species", "embeddings_note", "explain",
-    "feature_kinds", "feature_notes", "find_pair", "forced", "is_like_a_date", "joint_table", "likely_kind",
+    "check_share", "choose_strategy", "common_affix", "compose_mappings", "detect_species", "embeddings_note",
+    "explain", "feature_kinds", "feature_notes", "find_pair", "forced", "is_like_a_date", "joint_table", "likely_kind",
     "names_of", "nearest", "neighbors", "neighbors_note", "orthologs", "other_species_note", "over_unnamed", "resolve",
     "resolve_rows", "resolve_var", "species_votes",
 ]  # fmt: skip

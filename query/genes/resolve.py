@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from homodb.query.genes.features import FeatureKinds, feature_kinds, feature_notes, kinds_by_name
-from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, known_share, named_column
+from homodb.query.genes.species_vote import SAMPLED, SpeciesVote, common_affix, known_share, named_column
 from homodb.query.genes.spellings import (
     NUMBERED,
     VERSION,
@@ -215,7 +215,8 @@ def _likely_reason(
     if (kind := likely_kind(unknown.select(detail="hint", weight=pl.lit(1)))) is not None:
         return kind
     examples = ", ".join(map(repr, unknown["name"].head(3)))
-    return f"the release lacks their species, or they are names of another kind: they look like {examples}"
+    affix = common_affix(release, unknown["name"].to_list())
+    return f"the release lacks their species, or they are names of another kind: they look like {examples}{affix}"
 
 
 def likely_kind(unknown: pl.DataFrame) -> str | None:
@@ -415,10 +416,13 @@ def _loosely(release: ReleaseFile, read: pl.DataFrame, species: Species) -> pl.D
 
     A name is ambiguous if no variant means one gene.
     """
-    renamed = _claims(release, "resolve_loose", renamed_symbols(read), species).filter(pl.col("how") == "symbol_case")
-    claims = pl.concat([
-        _claims(release, "resolve_loose", read, species), renamed.with_columns(how=pl.lit("renamed")),
-    ])  # fmt: skip
+    renamed = _claims(release, "resolve_loose", renamed_symbols(read), species)
+    is_symbol = pl.col("how") == "symbol_case"
+    # septin9a where the release has its synonym sept9a; a synonym DEC1 may be of another gene than DELEC1
+    renamed = renamed.filter(is_symbol | pl.col("text").str.contains(r"(?i)^(sept|march)\d")).with_columns(
+        how=pl.when(is_symbol).then(pl.lit("renamed")).otherwise(pl.lit("alias_case"))
+    )
+    claims = pl.concat([_claims(release, "resolve_loose", read, species), renamed])
     claims = claims.filter(~pl.col("text").str.contains(_NUMBERED_FAMILY) | (pl.col("name") == pl.col("text")))
     several = pl.when(pl.col("genes").list.len() > 1).then(_STAGE).otherwise(0)
     several += pl.when(pl.col("how") == "alias_case").then(2 * _STAGE).otherwise(0)  # no way out of what is ambiguous

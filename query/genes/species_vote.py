@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from homodb.query.genes.spellings import (
     ASSEMBLY,
     VERSION,
     bare_name,
+    is_like_a_date,
     less_label,
     species_prefix,
     species_words,
@@ -41,6 +44,10 @@ _FEW = 0.1
 
 #: So many names of another species, and hardly any of the one that was given, are no doubt.
 _MANY, _HARDLY = 100, 0.05
+#: Share of names in lower case from which their case says nothing of the species.
+_LOWER = 0.95
+#: Least number of names that have something in common, or are known regardless of case only.
+_ALIKE = 3
 
 #: So many values of a column are looked up, evenly spaced; a column of names is one of which this share is known.
 SAMPLED = 2000
@@ -115,10 +122,16 @@ class SpeciesVote:
         if not verdict.best[1]:
             self._raise_for_case()
             examples = ", ".join(repr(name) for name in self.names[:5])
+            dates = pl.DataFrame({"name": list(self.names)}).select(is_like_a_date(pl.col("name").cast(pl.String)))
+            if dates["name"].sum() * 2 > len(self.names):
+                raise UndecidedSpeciesError(
+                    f"the names ({examples}) are dates, which a spreadsheet made of symbols: name the species",
+                    option="source",
+                )
             raise UndecidedSpeciesError(
                 f"none of the {len(self.names)} names is a gene of release {self.release.version}; they look like "
-                f"{examples}. If a column of var holds the gene names, name it; if the release lacks the species, use "
-                "another release",
+                f"{examples}{common_affix(self.release, self.names)}. If a column of var holds the gene names, name "
+                "it; if the release lacks the species, use another release",
                 option="column",
             )
         raise UndecidedSpeciesError(
@@ -172,25 +185,32 @@ class SpeciesVote:
             return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
         if rivals and rivals[0][0] < _DISTANCE:
             return Verdict(different, None, best, second, "the names fit both too well")
-        other = None if has_ids else self._other_regardless_of_case(winner)
-        if other is not None:
-            name, known, own = other
+        others = [] if has_ids else self._others_regardless_of_case(winner)
+        if others:
+            name, known, own = others[0]
             why = f"regardless of case {name} knows {known:,}, {winner} {own:,}"
             return Verdict(different, None, best, (name, known_of[name]), why)
         return Verdict(different, winner, best, second)
 
-    def _other_regardless_of_case(self, winner: str) -> tuple[str, int, int] | None:
-        """Return the species for which the names speak regardless of case, with its count and the winner's."""
+    def _others_regardless_of_case(self, winner: str, *, lower: bool = False) -> list[tuple[str, int, int]]:
+        """Return species for which the names speak regardless of case, with their counts and the winner's, best first.
+
+        `lower`: whether the case of the names says nothing, so that any greater number speaks.
+        """
+        least, distance = (1, 0.0) if lower else (_RATIO, _DISTANCE)
         names = list(dict.fromkeys(self.names))
         folded = self.release.ask("species_any_case", {"names": names, "species": winner})
         own = folded.filter(pl.col("species") == winner)["known"].item()
-        others = [
-            (_distance(known, own, shared), name, known)
-            for name, known, shared in folded.iter_rows()
-            if name != winner and known > own and known - shared >= _RATIO * (own - shared)
-        ]
-        distance, name, count = max(others, default=(0.0, "", 0))
-        return (name, count, own) if distance >= _DISTANCE else None
+        return [
+            (name, known, own)
+            for name, known, shared in folded.iter_rows()  # most known first
+            if name != winner and known > own and known - shared >= least * (own - shared)
+            and _distance(known, own, shared) >= distance
+        ]  # fmt: skip
+
+    @property
+    def _in_lower_case(self) -> bool:
+        return sum(name == name.lower() for name in self.names) >= _LOWER * len(self.names)
 
     def _of_list(self, different: int, *, few: bool) -> Verdict:
         """Let the names of one species alone decide, where there are few names."""
@@ -202,6 +222,11 @@ class SpeciesVote:
         enough = first["votes"] >= max(least, _SHARE_OF_KNOWN * first["known"])
         if not few and best[1] < _KNOWN * different:
             return Verdict(different, None, best, second, f"no species knows {_KNOWN:.0%} of the names")
+        others = self._others_regardless_of_case(best[0], lower=True) if self._in_lower_case and best[1] else []
+        if others and others[0][1] - others[0][2] >= max(_ALIKE, _FEW * different):
+            name, known, own = others[0]
+            why = f"regardless of case {name} knows {known:,}, {best[0]} {own:,}"
+            return Verdict(different, None, best, (name, 0), why)
         if enough and first["votes"] >= _SHARE_OF_VOTES * int(self.table["votes"].sum()):
             return Verdict(different, first["species"], best, second)
         return Verdict(different, None, best, second, "too few names belong to one species alone")
@@ -224,12 +249,12 @@ class SpeciesVote:
         best = rivals.row(0, named=True)
         best = next((row for row in rivals.iter_rows(named=True) if row["species"] == winner), best)
         different = len(set(self.names))
-        other = self._other_regardless_of_case(best["species"])
-        if other is not None and other[0] == given.name:  # mouse genes in capitals
-            return [
-                f"the names are of {given.name} but for their case, regardless of which it knows {other[1]:,} of "
-                f"{different:,}, and {best['species']} {other[2]:,}"
-            ]
+        for name, known, own in self._others_regardless_of_case(best["species"], lower=self._in_lower_case):
+            if name == given.name:  # mouse genes in capitals; any in lower case, which Xenopus' and zebrafish's are
+                return [
+                    f"the names are of {given.name} but for their case, regardless of which it knows {known:,} of "
+                    f"{different:,}, and {best['species']} {own:,}"
+                ]
         if best["known"] >= _MANY and known_count < _HARDLY * best["known"]:
             raise UndecidedSpeciesError(
                 f"{known_count / different:.1%} of the names are known as genes of {given.name}, and"
@@ -361,6 +386,19 @@ def known_share(release: ReleaseFile, names: list[str]) -> float:
         return 0.0
     counts = species_votes(release, distinct)["known"].to_list()
     return float(max(counts, default=0)) / len(distinct)
+
+
+def common_affix(release: ReleaseFile, names: Sequence[str]) -> str:
+    """Return in words what all names have in front or behind, without which they are genes; empty if there is none."""
+    different = list(dict.fromkeys(names[:: max(1, len(names) // SAMPLED)]))
+    front = re.sub(r"[A-Za-z0-9]*$", "", os.path.commonprefix(different))  # noqa: RUF071  # texts, no paths
+    rest = [name[len(front) :] for name in different]
+    behind = re.sub(r"^[A-Za-z0-9]*", "", os.path.commonprefix([name[::-1] for name in rest])[::-1])  # noqa: RUF071
+    bare = [name.removesuffix(behind) for name in rest]
+    if len(different) < _ALIKE or not (front or behind) or known_share(release, bare) < _SHARE:
+        return ""
+    affixes = [f"{text!r} {where}" for text, where in ((front, "in front"), (behind, "behind")) if text]
+    return f"; all of them have {' and '.join(affixes)}, and are genes without: remove it first"
 
 
 def _texts(column: pd.Series) -> list[str]:

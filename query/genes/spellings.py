@@ -25,7 +25,8 @@ _LEAST_WORD = 5
 _OLD_PAR_Y = r"^(ENS[A-Z]*G)R(\d{10})(?:\.\d+)?$"
 _CHROMOSOME = r"^(.+)__chr(?:[0-9]{1,2}|[XYMWZ]|MT|Un)[A-Za-z0-9_.]*$"
 NUMBERED = r"^[^|]*\|(\d+)$"
-_SYMBOL_OF_NUMBERED = r"^([^|]+)\|\d+$"
+#: TCGA's ``INS|3630``, and BD's ``INS|NM_000207.3|PolyA_1``.
+_SYMBOL_OF_NUMBERED = r"^([^|]+)\|(?:\d+|(?:[NX][MR]_|ENST)\d+(?:\.\d+)?(?:\|.*)?)$"
 _GENOME = r"^([A-Za-z]+)([-_:.|]+)(.+)$"
 #: Label of a database or a GFF in front of a symbol or an accession (``gene-INS``, ``GeneID:3630``).
 _SYMBOL_LABELLED = r"^(?i:gene|symbol|gene[-_ ]?(?:symbol|name))[-:|=]+(\D.*)$"
@@ -143,13 +144,15 @@ def name_variants(release: ReleaseFile, names: pl.Series, species: Species) -> p
     )
     read = read.join(spelled_symbols(release, names, species), on="name", how="left", maintain_order="left")
     read = read.join(_without_genome(release, frame, species), on="name", how="left", maintain_order="left")
-    genomes = read["genome"].drop_nulls()
-    spelled = spelled_symbols(release, genomes, species).select(genome="name", genome_spelled="spelled")
-    read = read.join(spelled, on="genome", how="left", maintain_order="left")
+    bare = ("genome", "labelled", "numbered", "chromosome")
+    for form in bare:
+        spelled = spelled_symbols(release, read[form].drop_nulls(), species)
+        spelled = spelled.rename({"name": form, "spelled": f"{form}_spelled"})
+        read = read.join(spelled, on=form, how="left", maintain_order="left")
     read = read.join(_beside_an_id(release, names, species), on="name", how="left", maintain_order="left")
     forms = (
-        "spelled", "undone", "version", "par", "unique", "genome",
-        "genome_spelled", "labelled", "numbered", "chromosome", "hyphen", "latin", "beside",
+        "spelled", "undone", "version", "par", "unique",
+        *(form for one in bare for form in (one, f"{one}_spelled")), "hyphen", "latin", "beside",
     )  # fmt: skip
     columns = [name.alias("0")]
     for place, form in enumerate(forms):
@@ -534,8 +537,7 @@ def _dates(release: ReleaseFile, names: Sequence[str], species: Species, hints: 
     ):
         own.setdefault((month, day), {})[gene] = symbol
     for name, groups in wanted.items():
-        matches = [(group[0], meant) for group in groups if (meant := _meant(bearers, group))]
-        genes = {gene: new for new, meant in matches for gene in meant}
+        genes = {gene: text for group in groups for gene, text in _meant(bearers, group).items()}
         symbols = {gene: symbol for day in days[name] for gene, symbol in own.get(day, {}).items()}
         if symbols and not genes:  # no SEPTIN1 in this species: 1-Sep of a worm is sep-1
             groups = [(symbol, symbol) for symbol in symbols.values()]
@@ -553,16 +555,16 @@ def _dates(release: ReleaseFile, names: Sequence[str], species: Species, hints: 
             hints.add(name, "ambiguous", hint, genes=sorted(genes))
 
 
-def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> set[int]:
-    """Return genes of the new symbol, else of the old one.
+def _meant(bearers: dict[str, dict[str, set[int]]], group: tuple[str, str]) -> dict[int, str]:
+    """Return genes of the new symbol, else of the old one, each with that symbol.
 
     Each is looked up as symbol, then as alias.
     """
     for how in ("symbol_case", "alias"):
         for text in group:
             if genes := bearers.get(text, {}).get(how):
-                return genes
-    return set()
+                return dict.fromkeys(genes, text)
+    return {}
 
 
 def _days_of_date(name: str) -> list[tuple[str, int]]:

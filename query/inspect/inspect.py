@@ -30,6 +30,7 @@ from homodb.query.genes import (
     VERSION,
     about_names,
     are_positions,
+    bare_name,
     detect_species,
     feature_kinds,
     feature_notes,
@@ -52,12 +53,13 @@ _VALUES = 100_000
 #: Examples of each kind of name.
 _EXAMPLES = 4
 
-_VERSION, _UNIQUE = "with a version", "with a suffix that makes them unique"
+_VERSION, _UNIQUE, _BESIDE = "with a version", "with a suffix that makes them unique", "with another name beside them"
 _SUFFIX = r"[-.]\d+$"
 
 #: Affixes of names that were resolved as another text, in the order in which they are tried.
 _FORMS = (
     (_VERSION, r"\.\d+(_\d+)?$"),
+    (_BESIDE, ""),
     ("with a genome's name", r"^(GRC[hmrzg]|hg|mm|rn|danRer|galGal)\d|^[A-Za-z0-9.]+[_:]"),
     ("of the Y's pseudo-autosomal region", r"PAR[-_]Y"),
     (_UNIQUE, _SUFFIX),
@@ -472,7 +474,8 @@ def forms(resolved: pl.DataFrame) -> pl.DataFrame:
     changed = resolved.filter(pl.col("gene").is_not_null() & another & (pl.col("how") != "date"))
     name, by_id = pl.col("name"), pl.col("how") == "stable_id"
     alone = name.str.replace(_SUFFIX, "") == pl.col("understood_as")  # Nkx2.2 is Nkx2-2, not a second Nkx2
-    meets = {_VERSION: by_id, _UNIQUE: alone}
+    is_version = name.str.extract(VERSION, 1) == pl.col("understood_as")
+    meets = {_VERSION: by_id & is_version, _BESIDE: bare_name(name) != name, _UNIQUE: alone}
     words = [
         pl.when(name.str.contains(form) & meets.get(word, pl.lit(value=True))).then(pl.lit(word))
         for word, form in _FORMS

@@ -14,7 +14,7 @@ from homodb.schema.enums import EvidenceClass
 from homodb.schema.errors import TranslationError
 from homodb.schema.io import read_lines
 from homodb.schema.messages import choices_hint
-from homodb.schema.names import has_header, name_texts, unquoted
+from homodb.schema.names import has_header, name_texts, printed_names, unquoted
 from homodb.schema.species import Species
 
 
@@ -137,6 +137,7 @@ def gene_list(genes: Sequence[str] | Path) -> list[str]:
 
 def _lines(path: Path) -> list[str]:
     lines = read_lines(path, "a list of genes", TranslationError)
+    lines = printed_names("\n".join(lines)) or lines
     names = [name for line in lines if not line.lstrip().startswith("#") and (name := unquoted(line))]
     if len(names) == 1:
         names = [name for name in map(unquoted, re.split("[\t,; ]", names[0])) if name]

@@ -17,6 +17,7 @@ from homodb.query.genes import (
     Pair,
     about_names,
     choose_strategy,
+    common_affix,
     compose_mappings,
     embeddings_note,
     feature_kinds,
@@ -494,7 +495,8 @@ def _nothing_translated(names: list[str], route: Route) -> TranslationError:
     examples = ", ".join(repr(name) for name in names[:5])
     return TranslationError(
         f"none of the {len(names)} genes could be translated from {route.source.common_name} to "
-        f"{route.target.common_name} by {route.how}; the names look like {examples}. Check the source species, or name "
+        f"{route.target.common_name} by {route.how}; the names look like {examples}"
+        f"{common_affix(route.release, names)}. Check the source species, or name "
         "the column of var that holds the gene names",
         option="column",
     )

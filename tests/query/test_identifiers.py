@@ -59,6 +59,7 @@ SYNONYMS = [
     ("TNF", "Mar"),
     ("TNF", "mir"),
     ("INS", "SEP"),
+    ("INS", "SEPT8A"),
     ("NKX6-2", "NKX6.1"),
 ]
 XREFS = [
@@ -167,6 +168,7 @@ def row(release: homodb.Release, name: str, species: str = "human") -> dict[str,
         ("MARCH5", "MARCHF5", "alias"),
         ("SEPT2", "SEPTIN2", "alias"),
         ("SEPT2-1", "SEPTIN2", "alias"),
+        ("septin8a", "INS", "alias"),  # as zebrafish's septin9a, where the release has the synonym sept9a
         ("MARC1", "MTARC1", "alias"),
         ("SEP15", "SELENOF", "alias"),
         ("DEC1", "DELEC1", "alias"),  # as 1-Dec
@@ -183,6 +185,12 @@ def row(release: homodb.Release, name: str, species: str = "human") -> dict[str,
         ("ENSG00000111956.12", "TNF", "alias"),
         ("ENSG00000002222", "INS", "alias"),  # two steps back
         ("NKX6.1", "NKX6-1", "symbol"),  # what R makes of the symbol, though it is a synonym of NKX6-2
+        ("gene-NKX6.1", "NKX6-1", "symbol"),
+        ("NKX6.1|4825", "NKX6-1", "symbol"),
+        ("NKX6.1__chr4", "NKX6-1", "symbol"),
+        ("hg38_NKX6.1", "NKX6-1", "symbol"),
+        ("INS|NM_000207.3|PolyA_1", "INS", "symbol"),  # BD's targeted panels
+        ("INS|ENST00000381330.5|Reference_end", "INS", "symbol"),
         ("ensg00000254647", "INS", "stable_id"),
         ("ensg00000254647.7", "INS", "stable_id"),
         ("ENSG00000254647.7_3", "INS", "stable_id"),  # GENCODE's lift-over

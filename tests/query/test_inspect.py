@@ -84,7 +84,17 @@ def test_versions_prefixes_and_suffixes(release: homodb.Release, tmp_path: Path)
     names = [
         f"ENSG{i:011}.{v}" for i, v in ((1, 2), (2, 1), (3, 1), (4, 1), (5, 1))
     ]  # INS has version 2, no other so low
-    names += ["GRCh38_VWF", "MT.ND1", "RPLP0-1", "ENSG00000000000", "ENSG00000099999.1", "IL8", "DUP", "1-Mar"]
+    names += [
+        "GRCh38_VWF",
+        "MT.ND1",
+        "RPLP0-1",
+        "ENSG00000000000",
+        "ENSG00000099999.1",
+        "IL8",
+        "DUP",
+        "1-Mar",
+        "VWF2_ENSG00000000006",
+    ]
     path = tmp_path / "cells.h5ad"
     cells(names).write_h5ad(path)
     found = inspect(path, release=release)
@@ -93,6 +103,7 @@ def test_versions_prefixes_and_suffixes(release: homodb.Release, tmp_path: Path)
     assert forms == {
         "with a version": 5,
         "with a genome's name": 1,
+        "with another name beside them": 1,
         "with a suffix that makes them unique": 1,
         "changed by R or Seurat": 1,
     }

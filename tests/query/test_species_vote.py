@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import homodb
-from homodb.query.genes import SpeciesVote, detect_species
-from homodb.schema.errors import UndecidedSpeciesError
+from homodb.query.genes import SpeciesVote, common_affix, detect_species
+from homodb.schema.errors import HomodbError, UndecidedSpeciesError
 from homodb.schema.species import Species, find
 
 SPECIES = [
@@ -113,6 +113,8 @@ def test_a_given_species_is_no_doubt_where_only_case_differs(starter: homodb.Rel
     names = [name.upper() for name in cells_names(shared_data, "baron_mouse_822")]
     (note,) = SpeciesVote.of(starter, names).doubts(mouse)
     assert "but for their case" in note
+    small = [name.lower() for name in cells_names(shared_data, "baron_human_175")]  # as those of Xenopus are
+    assert all("but for their case" in SpeciesVote.of(starter, small).doubts(one)[0] for one in (human, mouse))
     with pytest.raises(UndecidedSpeciesError):  # human genes are none of mouse in any case
         SpeciesVote.of(starter, cells_names(shared_data, "baron_human_175")).doubts(mouse)
     assert SpeciesVote.of(starter, cells_names(shared_data, "baron_human_175")).doubts(human) == []
@@ -173,3 +175,33 @@ def test_a_wrong_species_is_answered_with_the_right_one(starter: homodb.Release,
     vote = SpeciesVote.of(starter, symbols(starter, find(names)))
     with pytest.raises(UndecidedSpeciesError, match=f"as genes of {find(names).name}"):
         vote.doubts(find(given))
+
+
+@pytest.mark.parametrize("form", ["rna_{}", "rna:{}", "{}_human", "b'{}'", " {}", "Gene Expression:{}", "x_{}-GRCh38"])
+def test_what_all_names_have_in_common_is_named(starter: homodb.Release, form: str) -> None:
+    front, behind = form.split("{}")
+    var = pd.DataFrame(index=[form.format(name) for name in ("INS", "GCG", "SST", "PPY")])
+    with pytest.raises(HomodbError) as raised:
+        homodb.translate(anndata.AnnData(np.ones((2, 4)), var=var), to="mouse", source="human", release=starter)
+    for text, where in ((front, "in front"), (behind, "behind")):
+        assert (f"{text!r} {where}" in str(raised.value)) == bool(text)
+    names = [f"HGNC:{number}" for number in range(9)]
+    assert common_affix(starter, names) == common_affix(starter, ["INS", "GCG", "SST"]) == ""
+
+
+@pytest.mark.parametrize("size", [10, 20])
+def test_few_names_in_lower_case_are_of_no_species_by_their_case(starter: homodb.Release, size: int) -> None:
+    """Mouse genes, of which Xenopus knows the symbols of some: it won by these."""
+    names = "Ins1 Ins2 Gcg Sst Ppy Pdx1 Mafa H2-K1 Krt19 Iapp Xist Klk1b3 Ly6c1 Cd3e Actb Gapdh Ttr Arx Cela2a Prss1"
+    lower = names.lower().split()[:size]
+    with pytest.raises(UndecidedSpeciesError, match="regardless of case mus_musculus knows") as raised:
+        detect_species(starter, lower, few=True)
+    assert "xenopus_tropicalis" in str(raised.value)
+    assert all("but for their case" in note for note in SpeciesVote.of(starter, lower).doubts(find("mouse")))
+    for name in ("zebrafish", "tropical clawed frog"):
+        assert "regardless" not in SpeciesVote.of(starter, symbols(starter, find(name), size)).verdict(few=True).why
+
+
+def test_dates_alone_ask_for_the_species(starter: homodb.Release) -> None:
+    with pytest.raises(UndecidedSpeciesError, match="are dates, which a spreadsheet made"):
+        detect_species(starter, ["2-Sep", "9-Sep", "5-Mar"], few=True)

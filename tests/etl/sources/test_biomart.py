@@ -526,6 +526,9 @@ def test_the_stamp_of_a_whole_export_is_no_row(tmp_path: Path, delimiter: str, s
     assert (stamped.rows, stamped.kept) == (whole.rows, whole.kept)
     assert stamped.homologies.equals(whole.homologies)
     assert problems(tmp_path, text.rstrip("\r\n") + "\n[success] more") != []
+    assert "export it again" in str(
+        problems(tmp_path, text.rstrip("\r\n") + "\nQuery ERROR: caught BioMart::Exception")
+    )
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ","])

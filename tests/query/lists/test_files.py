@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import homodb
 from homodb.query.gene_lists import ListReport, find_separator, is_list_file, read, translate_list_file
 from homodb.query.results import write_report
+from homodb.query.translate import gene_list
 from homodb.schema.errors import HomodbError, InputError, OutputError, TranslationError, UndecidedSpeciesError
 from tests import messages
 
@@ -517,6 +518,12 @@ def test_the_name_of_an_interaction_is_no_gene_that_decides(translate: Translate
     )
     assert text == "interaction_name,ligand,receptor\nGCG_VEGFR1,GCG,TNF\nGCG_VWF,GCG,VWF\n"
     assert [line for line, _, _ in lost(report)] == [4]
+    _, report = translate(  # R's names of rows are the same
+        "rows.csv",
+        ",interaction_name,ligand,receptor\nGCG_VEGFR1,GCG_VEGFR1,Gcg,Tnf\nGcg_Vwf,Gcg_Vwf,Gcg,Vwf\n",
+        source="mouse",
+    )
+    assert report.left == 2 and not lost(report)
 
 
 def test_ranks_and_sets_of_gsea(translate: Translate) -> None:
@@ -699,3 +706,145 @@ def test_a_first_row_with_a_number_is_no_header(translate: Translate, first: str
 def test_columns_of_two_sets_of_gmx_are_lists(translate: Translate) -> None:
     text, _ = translate("a.tsv", "beta\talpha\nna\tna\nIns1\tGcg\nXist\tTnf\nVwf\t\n", source="mouse")
     assert text == "beta\talpha\nna\tna\nINS\tGCG\n\tTNF\nVWF\t\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("a.tsv", "beta\tIns1,Gcg\nother\tTnf,Foo\n", "beta\tINS,GCG\nother\tTNF\n"),
+        ("a.csv", 'beta,"Ins1, Gcg"\nother,"Tnf, Vwf"\n', 'beta,"INS, GCG"\nother,"TNF, VWF"\n'),
+        ("a.txt", "beta: Ins1, Gcg\nother: Tnf, Foo\n", "beta: INS, GCG\nother: TNF\n"),
+        ("a.txt", "beta:Ins1, Gcg\nother:Tnf\n", "beta: INS, GCG\nother: TNF\n"),
+    ],
+)
+def test_a_first_row_of_lists_is_no_header(translate: Translate, name: str, text: str, wanted: str) -> None:
+    new, report = translate(name, text, source="mouse")
+    assert (new, report.table, report.came) == (wanted, "lists", 2)
+    regions = "chr1:10-20, Ins1\nchr2:5-6, Gcg\n"
+    assert translate("b.csv", regions, source="mouse")[0] == "chr1:10-20,INS\nchr2:5-6,GCG\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[1] "Ins1" "Gcg"\n[3] "Xist"\n',
+        "[1] Ins1 Gcg Xist\nLevels: Gcg Ins1 Xist\n",
+        'x <- c("Ins1", "Gcg", "Xist")\n',
+        "['Ins1', 'Gcg', 'Xist']\n", "{'Ins1', 'Gcg', 'Xist'}", "['Ins1' 'Gcg'\n 'Xist']\n",
+        "Index(['Ins1', 'Gcg', 'Xist'],\n      dtype='object', name='gene', length=3)\n",
+        "genes = array(['Ins1', 'Gcg', 'Xist'], dtype='<U4')\n",
+    ],
+)  # fmt: skip
+def test_lists_as_r_and_python_print_them(translate: Translate, tmp_path: Path, text: str) -> None:
+    new, report = translate("a.txt", text, source="mouse")
+    assert (new, report.kind, [line for line, _, _ in lost(report)]) == ("INS\nGCG\n", "list of genes", [3])
+    assert gene_list(tmp_path / "a.txt") == ["Ins1", "Gcg", "Xist"]
+
+
+def test_a_table_in_quotes_is_no_printed_list(translate: Translate) -> None:
+    text = '"gene","note"\n"Ins1","(a)"\n"Gcg","[1]"\n'
+    assert translate("a.csv", text, source="mouse")[0] == "gene,note\nINS,(a)\nGCG,[1]\n"
+
+
+def test_a_printed_list_that_is_cut_short_is_no_list(translate: Translate) -> None:
+    with pytest.raises(TranslationError, match="quotes"):
+        translate("a.txt", "['Ins1' 'Gcg' ... 'Tnf']\n", source="mouse")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("#node1\tnode2\tscore\nIns1\tGcg\t1\nXist\tTnf\t2\n", "#node1\tnode2\tscore\nINS\tGCG\t1\n"),
+        ("#term\tn\tgenes\nx\t2\tIns1,Gcg\ny\t2\tTnf,Foo\n", "#term\tn\tgenes\nx\t2\tINS,GCG\ny\t2\tTNF\n"),
+        ("#made\tnow\ngene\tscore\nGcg\t1\n", "#made\tnow\ngene\tscore\nGCG\t1\n"),  # a comment
+        ("#Ins1\t3.5\nGcg\t1\nTnf\t2\n", "#Ins1\t3.5\nGCG\t1\nTNF\t2\n"),  # a row that is left out
+        ("#Ins1\tGcg\nGcg\tTnf\nTnf\tVwf\n", "#Ins1\tGcg\nGCG\tTNF\nTNF\tVWF\n"),
+    ],
+)
+def test_a_header_may_begin_with_a_hash(translate: Translate, text: str, wanted: str) -> None:
+    """STRING, BioGRID and NCBI write them: the first row below is one of genes."""
+    assert translate("a.tsv", text, source="mouse")[0] == wanted
+
+
+@pytest.mark.parametrize(
+    "columns", ["beta_names,beta_pvals,alpha_names,alpha_pvals", "0_n,0_p,1_n,1_p", "beta_markers,x,alpha_markers,y"]
+)
+def test_two_groups_of_scanpy_are_lists(translate: Translate, columns: str) -> None:
+    new, report = translate("a.csv", f"{columns}\nIns1,1,Gcg,2\nXist,3,Tnf,4\n", source="mouse")
+    assert (new, report.table) == (f"{columns}\nINS,1,GCG,2\n,3,TNF,4\n", "lists")
+    pairs = columns.replace("beta", "source").replace("alpha", "target").replace("0", "from").replace("1", "target")
+    assert translate("b.csv", f"{pairs}\nIns1,1,Gcg,2\nXist,3,Tnf,4\n", source="mouse")[1].left == 1
+
+
+@pytest.mark.parametrize("column", ["nicknames", "Gene Synonym", "alias_symbol", "prev_symbol", "Synonyms"])
+def test_synonyms_beside_a_gene_stay(translate: Translate, column: str) -> None:
+    """A row whose gene is lost stayed for a synonym, which may be another gene."""
+    new, report = translate("a.csv", f"symbol,{column}\nIns1,Tnf|Gcg\nXist,Vwf|Gcg\nGcg,Gcg\n", source="mouse")
+    assert new == f"symbol,{column}\nINS,Tnf|Gcg\nGCG,Gcg\n"
+    assert any(repr(column) in note for note in report.notes)
+
+
+def test_names_of_cells_beside_markers_stay(translate: Translate) -> None:
+    """As in CellMarker 2.0, where cells are called like genes."""
+    text = "cell_name,marker\nTnf,Gcg\nVwf cell,Ins1\nGcg cell,Tnf\n"
+    assert translate("a.csv", text, source="mouse")[0] == text.replace(",Gcg", ",GCG").replace("Ins1", "INS").replace(
+        ",Tnf", ",TNF"
+    )
+
+
+def test_regulators_that_are_complexes_leave_no_network_half_translated(translate: Translate) -> None:
+    new, report = translate("a.csv", "source,target,weight\nTnf,Gcg,1\nNFKB,Vwf,1\nIns1,Tnf,1\n", source="mouse")
+    assert new == "source,target,weight\nTNF,GCG,1\nINS,TNF,1\n"
+    assert [line for line, _, _ in lost(report)] == [3]
+    pathways = "source,target,weight\nTnf,Gcg,1\nHypoxia,Vwf,1\nTrail,Tnf,1\n"
+    assert translate("b.csv", pathways, source="mouse")[1].left == 3
+
+
+def test_pairs_with_one_side_are_told(translate: Translate) -> None:
+    _, report = translate("a.csv", "gene_a,gene_b\nGcg,\nTnf,Vwf\n", source="mouse")
+    assert any("1 row has a gene on one side alone" in note and "line 2" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("ending", ["gmt", "txt"])
+def test_descriptions_that_are_genes_are_told(translate: Translate, ending: str) -> None:
+    new, report = translate(f"a.{ending}", "x\tIns1\tGcg\tTnf\ny\tTnf\tVwf\n", source="mouse")
+    assert new.startswith("x\tIns1\tGCG" if ending == "gmt" else "x\tINS\tGCG")
+    assert any("descriptions, are genes" in note for note in report.notes) == (ending == "gmt")
+    assert not translate("tfs.gmt", "Tnf\tTnf\tGcg\nVwf\tVwf\tTnf\n", source="mouse")[1].notes
+
+
+def test_sets_without_tabs_say_so(translate: Translate) -> None:
+    with pytest.raises(TranslationError, match=messages.Lists.holds_no_genes):
+        translate("a.gmt", "beta na Ins1 Gcg\n", source="mouse")
+
+
+def test_identifiers_that_stay_are_named_whatever_their_kind(translate: Translate) -> None:
+    text = "gene,mgd_id,Entrez Gene,uniprot_ids,gene type\nGcg,MGI:1,100,P01325,protein-coding gene\n"
+    (note,) = [note for note in translate("a.csv", text, source="mouse")[1].notes if "identifiers" in note]
+    assert all(name in note for name in ("mgd_id", "Entrez Gene", "uniprot_ids")) and "gene type" not in note
+
+
+def test_parts_of_a_complex_may_be_renamed_symbols(real: homodb.Release, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("ligand,receptor\nSEPT2_SEPT6,INS\nFAM19A4_SEPT2,GCG\n")
+    report = translate_list_file(tmp_path / "a.csv", tmp_path / "b.csv", "mouse", release=real, source="human")
+    assert (tmp_path / "b.csv").read_text() == "ligand,receptor\nSeptin2_Septin6,Ins2\n"
+    assert [line for line, _, _ in lost(report)] == [3]
+
+
+@pytest.mark.parametrize(("header", "rows", "form"), [
+    ("ductal,acinar", 10, "lists"), ("ductal,acinar", 9, "pairs"), ("gene,partner", 10, "pairs"),
+    ("ligand,receptor", 10, "pairs"),
+])  # fmt: skip
+def test_two_columns_that_repeat_no_gene_are_lists(
+    real: homodb.Release, tmp_path: Path, header: str, rows: int, form: str
+) -> None:
+    """Ranked markers of two groups, side by side; pairs repeat a ligand for each of its receptors."""
+    genes = "INS GCG SST PPY GNLY TTR ARX MAFA PDX1 IAPP ACTB CD4 CD8A CD19 MS4A1 NKX6-1 RBP4 LEPR IRX2 KRT19".split()  # noqa: SIM905
+    lines = [f"{genes[place]},{genes[place + 10]}" for place in range(rows)]
+    (tmp_path / "a.csv").write_text("\n".join([header, *lines]) + "\n")
+    report = translate_list_file(tmp_path / "a.csv", tmp_path / "b.csv", "mouse", release=real, source="human")
+    assert (report.table, report.left) == (form, rows if form == "lists" else rows - 1)
+    repeated = [*lines, "INS,CD4"]
+    (tmp_path / "c.csv").write_text("\n".join([header, *repeated]) + "\n")
+    report = translate_list_file(tmp_path / "c.csv", tmp_path / "d.csv", "mouse", release=real, source="human")
+    assert report.table == "pairs"
