@@ -301,7 +301,8 @@ def value_cuts(indptr: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
 
 def sample_rows(rows: int) -> npt.NDArray[np.int64]:
     """Return at most 200 row numbers, evenly spaced."""
-    return np.arange(rows)[:: max(1, rows // max(min(_SAMPLE, rows), 1))][:_SAMPLE]
+    sampled = min(_SAMPLE, rows)
+    return np.arange(sampled) * rows // max(sampled, 1)
 
 
 def check_sound(matrix: Any, where: str) -> None:
@@ -405,9 +406,7 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     """
     if matrix.dtype.kind not in "biuf":
         return Values("nan", content=f"values of type {matrix.dtype}")
-    rows = min(_SAMPLE, matrix.shape[0])
-    step = max(1, matrix.shape[0] // max(rows, 1))
-    dense = _rows_of(matrix[np.arange(rows) * step])
+    dense = _rows_of(matrix[sample_rows(matrix.shape[0])])
     values = np.concatenate(dense) if dense else np.empty(0)
     if not np.isfinite(values).all():
         return Values("nan", content="NaN" if np.isnan(values).any() else "infinite values")

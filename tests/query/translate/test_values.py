@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from homodb.query.cells import as_counts, judge, kind_of_values
+from homodb.query.cells.matrices import sample_rows
 from homodb.query.cells.slots import logged_of
 from homodb.schema.errors import CountsError
 
@@ -113,6 +114,18 @@ def test_logarithms_are_seen_after_genes_were_selected(kept: int) -> None:
     variable = np.argsort(-logarithms.var(axis=0))[:kept]
     assert kind_of_values(logarithms[:, variable]) == "log"
     assert kind_of_values(per_cell(counts(3, 60, 2000), 1e4)[:, variable]) == "linear"
+
+
+@pytest.mark.parametrize("cells", [201, 300, 399, 599, 822])
+def test_rows_to_the_end_are_looked_at(cells: int) -> None:
+    """The last cells are those of the last of several objects."""
+    matrix = counts(4, cells) * 7
+    last = cells // 15
+    matrix[-last:] = np.log1p(per_cell(matrix[-last:], 1e4))
+    for make in CONTAINERS.values():
+        assert kind_of_values(make(matrix)) == "transformed"
+    rows = sample_rows(cells)
+    assert rows.size == 200 and rows[0] == 0 and np.diff(rows).max() <= -(-cells // 200) and rows[-1] >= cells - 5
 
 
 def test_more_rows_than_are_looked_at() -> None:
