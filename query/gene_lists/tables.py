@@ -64,7 +64,7 @@ def translate_table(
 def _without_other_features(table: GeneTable) -> tuple[GeneTable, list[Loss]]:
     """Leave out rows of antibodies and other kinds of features, as 10x's features.tsv and tables of two assays have.
 
-    A column tells them by words of both kinds, by true and false (``is_adt``), or by its name.
+    Such a column has words of both kinds, true and false (``is_adt``), or a name of such columns.
     """
     kinds: dict[str, Sequence[str]] = {}
     for place, name in enumerate(table.header):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from homodb.query.genes.spellings import ASSEMBLED
@@ -154,9 +155,11 @@ def _described(var: pd.DataFrame, is_gene: list[bool | None]) -> tuple[bool, ...
     """Return whether each row has a text in the columns of text that most rows have one in, and any other value."""
     filled = var.notna().to_numpy()
     common = filled.mean(axis=0) * 2 > 1 if len(var) else np.zeros(filled.shape[1], dtype=bool)
-    described = filled[:, common].any(axis=1) if common.any() else np.ones(len(var), dtype=bool)
+    described: npt.NDArray[np.bool_] = np.ones(len(var), dtype=bool)
+    if common.any():
+        described = np.any(filled[:, common], axis=1)
     is_text = np.array([dtype.kind not in "biufcmM" for dtype in var.dtypes], dtype=bool)
-    described &= filled[:, common & is_text].all(axis=1)
+    described &= np.all(filled[:, common & is_text], axis=1)
     if True in is_gene:
         described &= np.array([one is not None for one in is_gene])
     return tuple(described.tolist())
