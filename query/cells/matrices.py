@@ -301,7 +301,8 @@ def value_cuts(indptr: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
 
 def sample_rows(rows: int) -> npt.NDArray[np.int64]:
     """Return at most 200 row numbers, evenly spaced."""
-    return np.arange(rows)[:: max(1, rows // max(min(_SAMPLE, rows), 1))][:_SAMPLE]
+    sampled = min(_SAMPLE, rows)
+    return np.arange(sampled) * rows // max(sampled, 1)
 
 
 def check_sound(matrix: Any, where: str) -> None:
@@ -361,6 +362,8 @@ _LOGARITHMS = (1.0, float(np.log(2)), float(np.log(10)))
 _CELLS, _FEWEST, _CONSTANT = 0.9, 3, 0.02
 #: Sums to which single cells are scaled: those of scanpy and Seurat, of CPM and TPM.
 _USUAL_SUMS = (1e4, 1e6)
+#: Largest difference from a whole number, as a share of it, that single precision makes of the logarithm of a count.
+_SINGLE = 5e-6
 #: Squares up to here are whole numbers in single precision.
 _LARGEST_SQUARE = 1e4
 #: Fewest values of a cell that show ranks and a shift, and the share of them that a shift makes the smallest value.
@@ -398,13 +401,12 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
     gene is not expressed, logarithms in some cells only), else ``linear``. Values of at most 30 that are not whole are
     logarithms where the object records them, or where after exponentiation, but not before, each cell's values are
     whole multiples of its smallest one, as counts scaled per cell are, or the sums of cells are constant, as those of
-    CPM and TPM are. Fractional values alone are not taken for logarithms.
+    CPM and TPM are. Fractional values alone are not taken for logarithms; where they are both by themselves, as
+    counts scaled to a small total are, they are ``linear``.
     """
     if matrix.dtype.kind not in "biuf":
         return Values("nan", content=f"values of type {matrix.dtype}")
-    rows = min(_SAMPLE, matrix.shape[0])
-    step = max(1, matrix.shape[0] // max(rows, 1))
-    dense = _rows_of(matrix[np.arange(rows) * step])
+    dense = _rows_of(matrix[sample_rows(matrix.shape[0])])
     values = np.concatenate(dense) if dense else np.empty(0)
     if not np.isfinite(values).all():
         return Values("nan", content="NaN" if np.isnan(values).any() else "infinite values")
@@ -415,7 +417,7 @@ def judge(matrix: Any, *, logged: bool = False, base: float | None = None) -> Va
         return Values("transformed", content=transformed)
     if values.size == 0 or _are_whole(values):
         return Values("counts", content=BINARY if values.size and values.max() == 1 else "whole numbers")
-    if values.max() > LARGEST_LOG:
+    if values.max() > LARGEST_LOG or _are_shares(expressed):
         return Values("linear", content="linear values")
     scale, certain = _logarithm_of(expressed)
     inferred = None if scale is None else float(np.exp(scale))
@@ -445,6 +447,11 @@ def _logarithm_of(rows: list[npt.NDArray[np.float64]]) -> tuple[float | None, bo
     return closest, as_is <= 0.5 and _spread(rows) > 5 * spreads[closest] + 1e-4
 
 
+def _are_shares(rows: list[npt.NDArray[np.float64]]) -> bool:
+    """Return whether values are counts divided by their sum in the cell, to any total: multiples of constant sum."""
+    return len(rows) >= _FEWEST and _share([_multiples(row) for row in rows]) > 0.5 and _spread(rows) < _CONSTANT / 100
+
+
 def _spread(rows: list[npt.NDArray[np.float64]]) -> float:
     """Return by how much the sums of nine tenths of the cells differ from a constant, as a share of it.
 
@@ -458,7 +465,9 @@ def _spread(rows: list[npt.NDArray[np.float64]]) -> float:
 
 
 def _are_whole(values: npt.NDArray[np.float64]) -> bool:
-    return np.array_equal(values, np.round(values))
+    """Return whether values are whole, or as near as single precision brings them when logarithms are undone."""
+    whole = np.round(values)
+    return bool(whole.all() and (np.abs(values - whole) <= _SINGLE * np.maximum(whole, 10)).all())
 
 
 def _transformation(rows: list[npt.NDArray[np.float64]], width: int, *, logged: bool) -> str:

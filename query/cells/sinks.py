@@ -76,6 +76,9 @@ class MemorySink:
         """Return the sink of a matrix, compressed like an array if it is in a file."""
         return _Blocks()
 
+    def drop(self, slot: Slot) -> None:
+        """Leave out a matrix that was begun."""
+
     def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
         """Take a finished matrix with its var; without the call it is left out."""
         self._matrices[slot] = matrix, var
@@ -125,6 +128,12 @@ class FileSink:
             parent, key = self._out["layers"], slot.name
         packing = _Packing(like, self._compression)
         return _SparseSink(parent, key, shape[1], packing) if sparse else _DenseSink(parent, key, shape, packing)
+
+    def drop(self, slot: Slot) -> None:
+        """Delete a matrix that was begun, not the main one."""
+        parent, key = (self._out, "raw") if slot.label == "raw" else (self._out["layers"], slot.name)
+        if key in parent:
+            del parent[key]
 
     def put(self, slot: Slot, matrix: Any, var: pd.DataFrame) -> None:
         """Take a finished matrix, which is written already, with its var."""

@@ -21,6 +21,8 @@ from homodb.schema.messages import choices_hint, counted
 
 #: 10x's word for genes among the kinds of features.
 _GENE_EXPRESSION = "Gene Expression"
+#: Most words of a column of any other name that tells kinds of features.
+_MOST_WORDS = 20
 
 
 def translate_table(
@@ -60,12 +62,21 @@ def translate_table(
 
 
 def _without_other_features(table: GeneTable) -> tuple[GeneTable, list[Loss]]:
-    """Leave out rows of antibodies and other kinds of features, as a column of 10x's features.tsv names them."""
-    kinds = {
-        "feature_types" if _GENE_EXPRESSION in cells else name: cells
-        for name, cells in ((name, table.column(place)) for place, name in enumerate(table.header))
-        if _GENE_EXPRESSION in cells or name.lower().replace("_", "").startswith("featuretype")
-    }
+    """Leave out rows of antibodies and other kinds of features, as 10x's features.tsv and tables of two assays have.
+
+    Such a column has words of both kinds, true and false (``is_adt``), or a name of such columns.
+    """
+    kinds: dict[str, Sequence[str]] = {}
+    for place, name in enumerate(table.header):
+        cells = table.column(place)
+        name = "feature_types" if _GENE_EXPRESSION in cells else name
+        is_named = name.lower().replace("_", "").startswith("featuretype")
+        if not is_named and len(set(cells)) > _MOST_WORDS:
+            continue
+        one = feature_kinds(pd.DataFrame({name: cells}))
+        is_kind = True in one.is_gene or name in one.kinds or is_named
+        if False in one.is_gene and is_kind:
+            kinds[name] = cells
     features = feature_kinds(pd.DataFrame(kinds))
     is_gene = [one is not False for one in features.is_gene] or [True] * len(table.rows)
     lost = [

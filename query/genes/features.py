@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from homodb.query.genes.spellings import ASSEMBLED
@@ -30,9 +32,11 @@ _GENERAL = re.compile(r"types?|kind|class|category|assays?|omics?|data[-_. ]?typ
 _KNOWN_SHARE = 0.9
 #: Columns of true and false that mark another kind of feature, or genes (``is_adt``, ``spike_in``, ``is_gene``).
 _MARK = re.compile(
-    r"(?:is)?(?:(adt|antibody|antibodies|antibodycapture|hto|hashtag|cmo|s?grna|guide|spikeins?|ercc|isotype|transgene"
-    r"|isotypecontrol)|(gene|rna|gex|geneexpression))s?"
+    r"(?:is)?(?:(adt|ab|antibody|antibodies|antibodycapture|prot|protein|featurebarcode|hto|hashtag|cmo|s?grna|guide|peak"
+    r"|atac|spikeins?|ercc|isotype|transgene|isotypecontrol|controlprobe|negative(?:control)?(?:probe)?|blank"
+    r"|codeword|viral)|(gene|rna|gex|geneexpression))s?"
 )
+_TRUE, _FALSE = frozenset(("true", "t", "yes", "y", "1", "1.0")), frozenset(("false", "f", "no", "n", "0", "0.0"))
 #: Columns that name the genome of a gene.
 _GENOME = re.compile(r"(?:.*:)?(?:genomes?|assembly|species|organism|(?:feature[-_. ]?)?reference)(?:[-_. ]\w)?", re.I)
 #: Words of a gene of several genomes.
@@ -51,11 +55,11 @@ _GENE_WORDS = frozenset((
     "gene", "genes", "gex", "ge", "geneexpression", "rna", "mrna", "cdna", "scrna", "rnaseq", "scrnaseq", "snrnaseq",
     "expression", "transcript", "transcripts", "transcriptome", "transcriptomic", "transcriptomics", "rnaexpression",
     "mrnaexpression", "wta", "wholetranscriptome", "wholetranscriptomeanalysis", "endogenous", "housekeeping",
-    "spliced", "unspliced", "generna", "geneexp",
+    "spliced", "unspliced", "generna", "geneexp", "sct",
 ))  # fmt: skip
 _OTHER_WORDS = re.compile(
     r"antibod|antigen|crispr|guide|sgrna|^grna|hashtag|hashing|^hto|^adt|multiplex|cellplex|^cmo|peak|atac|accessib"
-    r"|chromatin|protein(?!coding)|^prots?$|surface|^cite|abseq|^abs?$|^abc$|tag(s|ging)?$|capture|control|codeword"
+    r"|chromatin|protein(?!coding)|^prots?$|^fb$|surface|^cite|abseq|^abs?$|^abc$|tag(s|ging)?$|capture|control|codeword"
     r"|spike|ercc|custom|blank|^vdj|^[bt]cr|immune|negprb|negprobe|^negative|^positive|cellhash|barcode|isotype"
     r"|metabol|lipid|methyl|histone|genotyp|variant|^dna|^cnv|^snp|^motif|^region|intergenic|^cell(s|ular)?$"
 )
@@ -77,6 +81,10 @@ _CD = r"(?i)^(?:anti[-_. ]?)?(?:human|mouse|hu|ms)?[-_. ]?CD\d+[A-Z]*$"
 
 #: Kinds of features that only their names tell.
 BARCODE, ANTIBODY, TWIN = "guides or barcodes, by their names", "antibodies, by their names", "repeats of other rows"
+#: Rows of a table of other features, which var does not describe: some repeat names of rows that it does.
+UNDESCRIBED = "another kind of feature, of which var says nothing and which repeats names of genes"
+#: Smallest share of rows without a description that repeat names.
+_REPEATING = 0.1
 
 #: Hints on names of a form that genes of the species do not have.
 _NO_GENE = r"not a gene$|^a spike-in|^a gene of a genome"
@@ -89,12 +97,14 @@ class FeatureKinds:
     """Kinds of the rows of a var, as its columns say.
 
     `kinds`: word for each row that is not a gene, and for a gene, None where nothing is said; `is_gene`: whether the
-    row is a gene, None where nothing is said; `columns`: columns that say so.
+    row is a gene, None where nothing is said; `columns`: columns that say so; `is_described`: false for a row
+    that lacks a text, or all values, where most rows have them, or a word where others have that of genes.
     """
 
     kinds: tuple[str | None, ...]
     is_gene: tuple[bool | None, ...]
     columns: tuple[str, ...] = ()
+    is_described: tuple[bool, ...] = ()
 
     @property
     def where(self) -> str:
@@ -105,8 +115,9 @@ class FeatureKinds:
         """Return the kinds of rows by their numbers, None for a row of which nothing is known."""
         kinds = tuple(None if place is None else self.kinds[place] for place in places)
         return FeatureKinds(
-            kinds, tuple(None if place is None else self.is_gene[place] for place in places), self.columns
-        )
+            kinds, tuple(None if place is None else self.is_gene[place] for place in places), self.columns,
+            tuple(place is None or self.is_described[place] for place in places),
+        )  # fmt: skip
 
 
 def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureKinds:
@@ -123,7 +134,8 @@ def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureK
     for number, name in enumerate(var.columns):
         is_named = _COLUMN.fullmatch(str(name)) or _MARK.fullmatch(_normalised(str(name)))
         values = var.iloc[:, number]
-        if not is_named and (values.dtype.kind in "biufcmM" or len(set(texts(values[:200]))) > _MOST_WORDS):
+        words = () if is_named or values.dtype.kind in "biufcmM" else set(texts(values[:200]))
+        if not is_named and (len(words) > _MOST_WORDS or all(map(_is_number, words))):
             continue
         column = texts(values)
         marked = _marked(str(name), column, species)
@@ -136,7 +148,21 @@ def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureK
             meaning = meanings[word]
             if meaning is not None and is_gene[row] is not False and (is_gene[row] is None or not meaning):
                 kinds[row], is_gene[row] = word, meaning
-    return FeatureKinds(tuple(kinds), tuple(is_gene), tuple(columns))
+    return FeatureKinds(tuple(kinds), tuple(is_gene), tuple(columns), _described(var, is_gene))
+
+
+def _described(var: pd.DataFrame, is_gene: list[bool | None]) -> tuple[bool, ...]:
+    """Return whether each row has a text in the columns of text that most rows have one in, and any other value."""
+    filled = var.notna().to_numpy()
+    common = filled.mean(axis=0) * 2 > 1 if len(var) else np.zeros(filled.shape[1], dtype=bool)
+    described: npt.NDArray[np.bool_] = np.ones(len(var), dtype=bool)
+    if common.any():
+        described = np.any(filled[:, common], axis=1)
+    is_text = np.array([dtype.kind not in "biufcmM" for dtype in var.dtypes], dtype=bool)
+    described &= np.all(filled[:, common & is_text], axis=1)
+    if True in is_gene:
+        described &= np.array([one is not None for one in is_gene])
+    return tuple(described.tolist())
 
 
 def _marked(name: str, column: Sequence[str | None], species: Species | None) -> list[str | None] | None:
@@ -146,9 +172,11 @@ def _marked(name: str, column: Sequence[str | None], species: Species | None) ->
     """
     words = set(column)
     mark = _MARK.fullmatch(_normalised(name))
-    if mark and {_normalised(word) for word in words} <= {"true", "false", *_EMPTY}:
-        other = "true" if mark[1] else "false"
-        return [name if _normalised(word) == other else None for word in column]
+    if mark and {(word or "").strip().lower() for word in words} - _EMPTY <= _TRUE | _FALSE:
+        other = _TRUE if mark[1] else _FALSE
+        marked = [name if (word or "").strip().lower() in other else None for word in column]
+        codes = mark[1] and mark[1].startswith("prot") and marked.count(name) > len(marked) / 2  # genes of proteins
+        return None if codes else marked
     if species is None or not _GENOME.fullmatch(name):
         return None
     called = {*species_names(species), str(species.taxon_id)}
@@ -216,12 +244,15 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
 
     `resolved`: result of :func:`homodb.query.genes.resolve` for the names. Where no column says that a row is a gene,
     it is none if its name is a gene's with the mark of a guide, a hashtag or an antibody, a repeat of another row's
-    gene that was made unique (``CD4``, ``CD4-1``), a name of a surface marker (``CD45``) beside the gene's own, or of a
-    form that genes do not have, as that of a spike-in (``ERCC-00002``): then `feature` is its hint.
+    gene that was made unique (``CD4``, ``CD4-1``), in a block of rows that var does not describe and that repeats names
+    of rows that it does (``anndata.concat(axis=1)`` of genes and antibodies), a name of a surface marker (``CD45``)
+    beside the gene's own, or of a form that genes do not have, as that of a spike-in (``ERCC-00002``): then `feature`
+    is its hint.
     """
     name, text, how = pl.col("name"), pl.col("understood_as"), pl.col("how")
     frame = resolved.select("name", "understood_as", "how", "gene", "hint").with_columns(
-        by_column=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String)
+        by_column=pl.Series(features.is_gene, dtype=pl.Boolean), word=pl.Series(features.kinds, dtype=pl.String),
+        described=pl.Series(features.is_described or [True] * resolved.height, dtype=pl.Boolean),
     )  # fmt: skip
 
     def letters(one: pl.Expr) -> pl.Expr:  # H2.Ab1 is H2-Ab1
@@ -230,8 +261,8 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
     changed = (name != text) & (how != "date") & pl.col("gene").is_not_null()
     version = (how == "stable_id") & name.str.contains(r"\.\d+$")
     # ``CD4-1`` of ``CD4``, not ``Nkx2.2`` of ``Nkx2-2``
-    bare = [name.str.replace(suffix, "").str.to_lowercase() for suffix in (_SUFFIX, _SUFFIXES)]
-    suffixed = changed & ~version & pl.any_horizontal(one == text.str.to_lowercase() for one in bare)
+    stems = [name.str.replace(suffix, "").str.to_lowercase() for suffix in (_SUFFIX, _SUFFIXES)]
+    suffixed = changed & ~version & pl.any_horizontal(one == text.str.to_lowercase() for one in stems)
     beside = name.str.replace("(?i)protein[-_ ]coding", "")  # a biotype, as GENCODE writes it beside an ID
     marked = changed & (letters(name) != letters(text)) & beside.str.contains(_BARCODE) & ~text.str.contains(_BARCODE)
     frame = frame.with_columns(
@@ -244,8 +275,14 @@ def kinds_by_name(resolved: pl.DataFrame, features: FeatureKinds) -> pl.DataFram
         first=pl.col("name").filter(counts & pl.col("suffixed")).first().over("gene"),
     )
     twin = pl.col("suffixed") & (pl.col("has_plain") | (pl.col("name") != pl.col("first")))
+    # columns of var that are put beside each other, as those of genes and antibodies, leave one of them undescribed
+    own = pl.col("gene").is_not_null() & ((name == text) | pl.col("suffixed"))
+    bare = ~pl.col("described") & pl.col("by_column").is_null()
+    repeats = bare & own & (own & pl.col("described") & counts).any().over("gene")
+    repeating = (repeats.sum() >= _REPEATING * bare.sum()) & (bare.sum() < pl.len() / 2)
     by_name = (
-        pl.when(pl.col("by_column").is_not_null() | pl.col("gene").is_null()).then(pl.lit(None, pl.String))
+        pl.when(bare & repeating & repeats.any()).then(pl.lit(UNDESCRIBED))
+        .when(pl.col("by_column").is_not_null() | pl.col("gene").is_null()).then(pl.lit(None, pl.String))
         .when("barcode").then(pl.lit(BARCODE)).when(twin).then(pl.lit(TWIN))
         .when(pl.col("cd") & pl.col("has_plain")).then(pl.lit(ANTIBODY))
     )  # fmt: skip
@@ -263,7 +300,7 @@ def feature_notes(rows: pl.DataFrame, features: FeatureKinds) -> list[str]:
     `rows`: rows with :class:`homodb.query.genes.VarColumn`.
     """
     notes = []
-    by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN])
+    by_name = pl.col("feature").is_in([BARCODE, ANTIBODY, TWIN, UNDESCRIBED])
     by_form = pl.col("feature").eq_missing(pl.col("hint"))
     others = rows.filter(~pl.col("is_gene"))
     by_column = f"not gene expression by {features.where}, and left out"

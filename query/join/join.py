@@ -51,7 +51,16 @@ from homodb.query.join.report import JoinReport, provenance
 from homodb.query.join.route import CONFIRMED, SILENT, HubRoute, count_verdicts
 from homodb.query.release import ReleaseFile, use_release
 from homodb.query.settings import log, progress_bar
-from homodb.query.translate import Aggregation, Fate, MatrixPart, SlotPolicy, TranslateProgress, stream, with_counts
+from homodb.query.translate import (
+    Aggregation,
+    Fate,
+    MatrixPart,
+    SlotPolicy,
+    TranslateProgress,
+    UnfitValuesError,
+    stream,
+    with_counts,
+)
 from homodb.schema.enums import EvidenceClass, Strategy
 from homodb.schema.errors import CountsError, JoinError
 from homodb.schema.io import temporary_folder
@@ -138,9 +147,7 @@ class JoinRun:
         if reason is not None and slot.main:
             raise CountsError(reason, option="layer")
         if reason is not None or (scaled and not slot.main):
-            self._dropped.append(slot.label)
-            self._notes.append(f"{slot.label} was left out: {reason or 'it holds scaled values (some are negative)'}")
-            return False
+            return self._drop(slot, reason or "it holds scaled values (some are negative)")
         step(0)
         sparse = any(part.rows.sparse for part in parts)
         tallies: list[ObjectTally | None] = [None] * len(parts)
@@ -148,16 +155,21 @@ class JoinRun:
             self._tallies = [ObjectTally(side.resolved["is_gene"].to_numpy()) for side in self.plan.sides]
             tallies = [*self._tallies]
         shape = (len(self._cells.obs), self.plan.links[0].shape[1])
-        matrix, dtype = stream(
-            [
-                MatrixPart(
-                    part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}", part.holds.base),
-                    part.holds.base, tally, kept,
-                )
-                for part, tally, kept in zip(parts, tallies, self._cells.kept, strict=True)
-            ],
-            sink.matrix(slot, shape, sparse=sparse, like=read[0][1]), sparse=sparse, block=block, step=step,
-        )  # fmt: skip
+        stacked = [
+            MatrixPart(
+                part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}", part.holds.base),
+                part.holds.base, tally, kept,
+            )
+            for part, tally, kept in zip(parts, tallies, self._cells.kept, strict=True)
+        ]  # fmt: skip
+        matrix_sink = sink.matrix(slot, shape, sparse=sparse, like=read[0][1])
+        try:
+            matrix, dtype = stream(stacked, matrix_sink, sparse=sparse, block=block, step=step)
+        except UnfitValuesError as error:
+            if slot.main:
+                raise
+            sink.drop(slot)
+            return self._drop(slot, str(error))
         if slot.main and self._tallies is not None:
             note = scale_note(slot, parts, self._tallies)
             self._notes += [] if note is None else [note]
@@ -167,6 +179,12 @@ class JoinRun:
         if len(given) > 1:
             self._notes.append(f"{slot.label} was {' and '.join(given)}; it is {dtype}")
         return True
+
+    def _drop(self, slot: Slot, why: str) -> bool:
+        """Record that a matrix is dropped, and the reason."""
+        self._dropped.append(slot.label)
+        self._notes.append(f"{slot.label} was left out: {why}")
+        return False
 
     def _part(self, slot: Slot, number: int, folder: Path, block: int | None) -> tuple[StackPart, Any]:
         source = self._sources[number]

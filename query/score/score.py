@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from homodb.query.cells import (
     Cells,
@@ -24,7 +25,7 @@ from homodb.query.score.pllm import pllm
 from homodb.query.score.result import ProfileScores, Score
 from homodb.query.score.scib import scib
 from homodb.query.settings import progress_bar
-from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError
+from homodb.schema.errors import HomodbError, MissingPackageError, ScoreError, TranslationError
 from homodb.schema.messages import did_you_mean
 
 if TYPE_CHECKING:
@@ -232,6 +233,7 @@ def _read(path: Path, *, whole: bool) -> anndata.AnnData:
     with open_anndata(path) as root:
         names = [name for name in ("obs", "obsm", "uns") if name in root]
         if store.is_anndata(root) and len(names) == 3 and (not whole or f"X_{BASELINE}" in root["obsm"]):
-            parts: dict[str, Any] = {name: store.read(root, name) for name in names}
-            return anndata.AnnData(**parts)
+            # an entry that cannot be read is left out where everything is read, or named
+            with suppress(TranslationError):
+                return anndata.AnnData(**{name: store.read(root, name) for name in names})
     return read_anndata(path)

@@ -6,7 +6,7 @@ of every matrix (:mod:`.aggregate`, :mod:`.carry`). :mod:`.translate` does so in
 
 from __future__ import annotations
 
-from homodb.query.translate.aggregate import Aggregation, Links
+from homodb.query.translate.aggregate import Aggregation, Links, UnfitValuesError
 from homodb.query.translate.carry import MatrixPart, TranslateProgress, groups_of, stream
 from homodb.query.translate.fates import (
     LOST_SCHEMA,
@@ -39,7 +39,7 @@ from homodb.query.translate.translate import translate, translate_file
 __all__ = [
     "GREEDY", "LOST_SCHEMA", "MEANING", "NOT_A_GENE", "UNRESOLVED", "WITHOUT_PARTNER", "Aggregation", "Fate",
     "FateReport", "Links", "MatrixPart", "Names", "OneToMany", "Options", "SlotPolicy", "TranslateProgress",
-    "TranslationReport", "fate_of", "fate_order", "gene_list", "groups_of", "kind_of_names", "lost", "map_genes",
-    "mapped_rule", "meaning_in", "namesakes_first", "read_options", "rematch_measured", "settled", "stream",
-    "translate", "translate_file", "with_counts",
+    "TranslationReport", "UnfitValuesError", "fate_of", "fate_order", "gene_list", "groups_of", "kind_of_names",
+    "lost", "map_genes", "mapped_rule", "meaning_in", "namesakes_first", "read_options", "rematch_measured",
+    "settled", "stream", "translate", "translate_file", "with_counts",
 ]  # fmt: skip

@@ -21,6 +21,10 @@ class TooWideError(Exception):
     """Signal within this package that sums need a wider type of values."""
 
 
+class UnfitValuesError(CountsError):
+    """Values that a policy must not combine, of cells that were not sampled."""
+
+
 @dataclass(frozen=True)
 class Links:
     """Links from rows of var to columns of the result.
@@ -115,10 +119,10 @@ class Aggregation:
         low, high = values.min(), values.max()
         if np.issubdtype(values.dtype, np.floating) and not (np.isfinite(low) and np.isfinite(high)):
             content = "NaN" if np.isnan(values).any() else "infinite values"
-            raise CountsError(f"{self.slot} holds {content}; fill or remove such values first")
+            raise UnfitValuesError(f"{self.slot} holds {content}; fill or remove such values first")
         most = int(self.links.rows_per_column.max(initial=0))
         if low < 0 and (most > 1 or self.links.splits) and self.policy in (SlotPolicy.SUM, SlotPolicy.LOG):
-            raise CountsError(
+            raise UnfitValuesError(
                 f"{self.slot} holds negative values (the least is {low:g}), which {self.policy} must not add up; use "
                 "counts in their place",
                 option="layer",
@@ -142,7 +146,7 @@ class Aggregation:
             return
         if dtype.itemsize < 8:
             raise TooWideError
-        raise CountsError(
+        raise UnfitValuesError(
             f"{self.slot} holds values whose sums are beyond the largest number (the largest is {high:g})"
         )
 

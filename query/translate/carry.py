@@ -35,7 +35,15 @@ from homodb.query.cells import (
 )
 from homodb.query.genes import check_share, likely_kind
 from homodb.query.release import ReleaseFile
-from homodb.query.translate.aggregate import Aggregation, TooWideError, base_of, check_slots, decide, objection
+from homodb.query.translate.aggregate import (
+    Aggregation,
+    TooWideError,
+    UnfitValuesError,
+    base_of,
+    check_slots,
+    decide,
+    objection,
+)
 from homodb.query.translate.fates import MEANING, Fate, TranslationReport, fates_of_markers, provenance, with_counts
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.query.translate.plan import TranslationPlan, prepare, prepare_raw
@@ -390,7 +398,14 @@ class TranslationRun:
             self._tally = CountTally(plan, self._groups)
         part = MatrixPart(rows, how, holds.base, self._tally if slot.main else None)
         matrix_sink = sink.matrix(slot, (self.source.n_obs, plan.links.shape[1]), sparse=rows.sparse, like=like)
-        matrix, dtype = stream([part], matrix_sink, sparse=rows.sparse, block=block, step=step)
+        try:
+            matrix, dtype = stream([part], matrix_sink, sparse=rows.sparse, block=block, step=step)
+        except UnfitValuesError as error:
+            if slot.main or slot.name in self.options.slots:
+                raise
+            sink.drop(slot)
+            self._drop(slot, str(error))
+            return
         if how.dtype(rows.dtype).kind in "biu" and dtype.kind == "f":
             self._notes.append(f"{slot.label} is {dtype}: its sums do not fit into 64 bits")
         sink.put(slot, matrix, plan.var)

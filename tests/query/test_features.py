@@ -149,6 +149,60 @@ def test_true_and_false_mark_other_kinds(column: str, kind: type | str) -> None:
 
 
 @pytest.mark.parametrize(
+    "column", ["is_adt", "is_protein", "protein", "feature_barcode", "negative_control", "is_gene"]
+)
+@pytest.mark.parametrize(
+    ("true", "false"), [(1, 0), (1.0, 0.0), ("T", "F"), ("yes", "no"), ("Y", "N"), ("TRUE", "FALSE")]
+)
+def test_marks_are_written_as_numbers_and_letters_too(column: str, true: object, false: object) -> None:
+    other = (false, true) if column == "is_gene" else (true, false)
+    var = pd.DataFrame({column: [other[1], other[1], other[0]]})
+    assert feature_kinds(var).is_gene == (None, None, False)
+    assert not feature_kinds(pd.DataFrame({column: [true, false, 2]})).columns
+
+
+def test_a_column_that_most_genes_are_marked_by_is_about_proteins_of_genes() -> None:
+    assert not feature_kinds(pd.DataFrame({"protein": [True, True, False]})).columns
+
+
+DESCRIPTIONS: dict[str, list[object]] = {
+    "feature_types": ["Gene Expression"] * len(GENES), "gene_ids": [f"ENSMUSG{place}" for place in range(len(GENES))],
+    "n_cells": [5] * len(GENES),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [("feature_types",), ("gene_ids",), ("n_cells",), tuple(DESCRIPTIONS)])
+@pytest.mark.parametrize("names", [["Tnf", "Vwf"], ["Tnf", "Ins2"], ["Tnf-1", "CD45RA"]])
+@pytest.mark.parametrize("counted", [True, False])
+def test_rows_that_var_does_not_describe_and_that_repeat_names_are_of_another_table(
+    release: homodb.Release, columns: tuple[str, ...], names: list[str], counted: bool
+) -> None:
+    """`anndata.concat(axis=1)` of genes and antibodies; all of these are left out, also without a row of their gene."""
+    adata = cells([*GENES, *names])
+    for column in columns:
+        adata.var[column] = pd.Series(
+            [*DESCRIPTIONS[column], *[None] * len(names)], index=adata.var_names, dtype=object
+        )
+    if counted and columns != ("n_cells",):
+        adata.var["n_cells_by_counts"] = 2
+    result, report = homodb.translate(adata, "human", source="mouse", release=release, force=True, return_report=True)
+    plain = homodb.translate(adata[:, : len(GENES)].copy(), "human", source="mouse", release=release, force=True)
+    assert np.array_equal(np.asarray(result.X), np.asarray(plain.X)) and list(result.var_names) == list(plain.var_names)
+    assert any("another kind of feature, of which var says nothing" in note for note in report.notes)
+
+
+def test_genes_that_var_does_not_describe_are_genes(release: homodb.Release) -> None:
+    """An outer join of cells has them; a row that repeats a name is one of many there."""
+    adata = cells(GENES, "gene_ids", [*DESCRIPTIONS["gene_ids"][:-2], None, None])
+    _, report = homodb.translate(adata, "human", source="mouse", release=release, return_report=True)
+    assert report.fates["fate"].to_list() == ["mapped"] * len(GENES)
+    many = [*(f"gene{place}" for place in range(40)), *(f"new{place}" for place in range(30))]
+    adata = cells([*GENES, *many, "Tnf"], "gene_ids", [*DESCRIPTIONS["gene_ids"], *many[:40], *[None] * 31])
+    _, report = homodb.translate(adata, "human", source="mouse", release=release, force=True, return_report=True)
+    assert "not_a_gene" not in report.fates["fate"].to_list()
+
+
+@pytest.mark.parametrize(
     ("column", "own", "other"),
     [("genome", "hg38", "mm10"), ("genome", "GRCh38-2020-A", "GRCm39"), ("species", "human", "mouse"),
      ("organism", "Homo sapiens", "Mus musculus"), ("feature_reference", "NCBITaxon:9606", "NCBITaxon:2697049")],

@@ -286,6 +286,28 @@ def test_values_that_do_not_go_together(release: homodb.Release, three: list[ann
         join([human, broken], **asked)
 
 
+@pytest.mark.parametrize("value", [np.nan, -1])
+def test_a_value_that_no_sample_shows_leaves_a_layer_out(release: homodb.Release, value: float, tmp_path: Path) -> None:
+    human, mouse = cells(HUMAN, 4, 0), cells(MOUSE, 401, 1)
+    for one in (human, mouse):
+        one.X = one.X.astype(np.float32)
+        one.layers["other"] = one.X.toarray()
+    mouse.layers["other"][1, :2] = value  # Ins1 and Ins2
+    asked: dict[str, Any] = {"species": ["human", "mouse"], "release": release, "strategy": "ens_m2m"}
+    joint, report = join([human, mouse], return_report=True, **asked)
+    files = []
+    for name, one in (("human", human), ("mouse", mouse)):
+        files.append(tmp_path / f"{name}.h5ad")
+        one.write_h5ad(files[-1])
+    join_to_file(files, tmp_path / "out.h5ad", **asked)
+    for one in (joint, anndata.read_h5ad(tmp_path / "out.h5ad")):
+        assert "other" not in one.layers and one.X.sum() > 0
+    assert any("layers['other'] was left out" in note for note in report.notes)
+    mouse.X = mouse.layers.pop("other")
+    with pytest.raises(CountsError):
+        join([human, mouse], **asked)
+
+
 def test_the_same_object_twice(release: homodb.Release, three: list[anndata.AnnData]) -> None:
     with pytest.raises(JoinError, match=messages.Join.is_named_twice_cells_would):
         join([three[0], three[0]], species=["human", "human"], release=release)

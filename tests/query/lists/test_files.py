@@ -632,6 +632,25 @@ def test_antibodies_of_a_features_table_are_no_genes(translate: Translate) -> No
         assert lost(report) == [(2 + bool(header), "Tnf, Tnf", "not_a_gene: Antibody Capture")]
 
 
+@pytest.mark.parametrize(
+    ("column", "gene", "other"),
+    [
+        ("assay", "RNA", "ADT"),
+        ("modality", "rna", "prot"),
+        ("is_adt", "FALSE", "TRUE"),
+        ("Bioproduct", "mRNA", "AbSeq"),
+    ],
+)
+def test_antibodies_of_a_table_of_two_assays_are_no_genes(
+    translate: Translate, column: str, gene: str, other: str
+) -> None:
+    rows = "".join(f"{name},{kind},1\n" for name, kind in (("Gcg", gene), ("Tnf", gene), ("Tnf", other)))
+    new, report = translate("a.csv", f"gene,{column},score\n{rows}", source="mouse")
+    assert new == f"gene,{column},score\nGCG,{gene},1\nTNF,{gene},1\n" and len(lost(report)) == 1
+    new, _ = translate("a.csv", "gene,type\nGcg,protein\nTnf,receptor\n", source="mouse")  # topics of genes
+    assert new == "gene,type\nGCG,protein\nTNF,receptor\n"
+
+
 def test_names_of_rows_that_seurat_made_unique(translate: Translate) -> None:
     """Gcg1 is a second Gcg, but Ins2 a gene, though Ins is one too; in no other table does a number come off."""
     rows = "".join(f"{name},0.01,{cluster}\n" for name, cluster in (("Gcg", 0), ("Ins2", 0), ("Gcg1", 1), ("Gcg12", 2)))

@@ -146,6 +146,22 @@ def test_counts_are_not_read_where_the_baseline_is_there(cells: anndata.AnnData,
         homodb.score(tmp_path / "text.h5ad")
 
 
+def test_an_awkward_array_beside_the_embedding_is_left_out(cells: anndata.AnnData, tmp_path: Path) -> None:
+    """As by other commands, and with its name."""
+    import h5py  # type: ignore[import-untyped]
+
+    if "awkward" in sys.modules:
+        pytest.skip("awkward is installed")
+    path = tmp_path / "out.h5ad"
+    anndata.AnnData(np.zeros((180, 4)), obs=cells.obs, obsm=dict(cells.obsm)).write_h5ad(path)
+    with h5py.File(path, "a") as file:
+        group = file["obsm"].create_group("airr")
+        group.attrs.update({"encoding-type": "awkward-array", "encoding-version": "0.1.0", "form": "{}", "length": 180})
+    with pytest.warns(UserWarning, match=r"obsm\['airr'\] is an awkward array"):
+        score = homodb.score(path, key="cca", profile="pllm", n_resamples=0)
+    assert score.flat()["pllm_ari"] == 1.0
+
+
 def _blank(adata: anndata.AnnData) -> None:
     adata.obs["cell_type"] = adata.obs["cell_type"].astype(object)
     adata.obs.loc["c3", "cell_type"] = None

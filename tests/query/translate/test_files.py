@@ -278,6 +278,36 @@ def test_a_negative_value_that_no_sample_shows(release: homodb.Release, tmp_path
         nothing_written(tmp_path, "in.h5ad")
 
 
+@pytest.mark.parametrize("value", [-1, np.nan, np.inf])
+@pytest.mark.parametrize("part", ["layers", "raw"])
+@pytest.mark.parametrize("form", [sp.csr_matrix, np.asarray])
+@pytest.mark.parametrize("ending", ["h5ad", "zarr"])
+def test_a_value_that_no_sample_shows_leaves_a_layer_out(
+    release: homodb.Release, value: float, part: str, form: Any, ending: str, tmp_path: Path
+) -> None:
+    """As one that a sample shows does; where a policy was named for the layer it is an error."""
+    counts = np.ones((1000, 3), dtype=np.float32)
+    adata = anndata.AnnData(form(counts.copy()), var=pd.DataFrame(index=["Ins1", "Ins2", "Gcg"]))
+    counts[501, 1] = value
+    other = anndata.AnnData(form(counts), obs=adata.obs, var=adata.var)
+    if part == "raw":
+        adata.raw = other
+    else:
+        adata.layers["b"] = other.X
+    adata.write_h5ad(tmp_path / "in.h5ad")
+    asked: Any = {"source": "mouse", "release": release}
+    output = tmp_path / f"out.{ending}"
+    report = translate_file(tmp_path / "in.h5ad", output, "human", **asked, block=100)
+    result = anndata.read_zarr(output) if ending == "zarr" else anndata.read_h5ad(output)
+    in_memory = homodb.translate(adata, "human", **asked)
+    for one in (result, in_memory):
+        assert one.raw is None and not [name for name in one.layers if name is not None] and one.X.sum() == 3000
+    name = "raw" if part == "raw" else "layers['b']"
+    assert name in report.dropped and any(f"{name} was left out" in note for note in report.notes)
+    with pytest.raises(CountsError):
+        homodb.translate(adata, "human", **asked, slots={"raw" if part == "raw" else "b": "sum"})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("store", ["h5ad", "zarr"])
 def test_sums_that_grow_too_wide_half_way(release: homodb.Release, store: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 from homodb.query.cells import as_counts, judge, kind_of_values
+from homodb.query.cells.matrices import sample_rows
 from homodb.query.cells.slots import logged_of
 from homodb.schema.errors import CountsError
 
@@ -44,6 +45,8 @@ FORMS: dict[str, tuple[Callable[[Matrix], Matrix], str]] = {
     "integers": (lambda m: m.astype(np.int32), "counts"),
     "small integers": (lambda m: np.minimum(m, 200).astype(np.uint8), "counts"),
     "binary": (lambda m: (m > 0).astype(float), "counts"),
+    "counts of undone logarithms": (lambda m: np.expm1(np.log1p(m.astype(np.float32))), "counts"),
+    "counts of undone logarithms to base 2": (lambda m: np.exp2(np.log2(1 + m.astype(np.float32))) - 1, "counts"),
     "CPM": (lambda m: per_cell(m, 1e6), "linear"),
     "per ten thousand": (lambda m: per_cell(m, 1e4), "linear"),
     "per ten": (lambda m: per_cell(m, 10), "linear"),
@@ -111,6 +114,18 @@ def test_logarithms_are_seen_after_genes_were_selected(kept: int) -> None:
     variable = np.argsort(-logarithms.var(axis=0))[:kept]
     assert kind_of_values(logarithms[:, variable]) == "log"
     assert kind_of_values(per_cell(counts(3, 60, 2000), 1e4)[:, variable]) == "linear"
+
+
+@pytest.mark.parametrize("cells", [201, 300, 399, 599, 822])
+def test_rows_to_the_end_are_looked_at(cells: int) -> None:
+    """The last cells are those of the last of several objects."""
+    matrix = counts(4, cells) * 7
+    last = cells // 15
+    matrix[-last:] = np.log1p(per_cell(matrix[-last:], 1e4))
+    for make in CONTAINERS.values():
+        assert kind_of_values(make(matrix)) == "transformed"
+    rows = sample_rows(cells)
+    assert rows.size == 200 and rows[0] == 0 and np.diff(rows).max() <= -(-cells // 200) and rows[-1] >= cells - 5
 
 
 def test_more_rows_than_are_looked_at() -> None:
@@ -199,6 +214,26 @@ def test_logarithms_of_what_adds_up_to_a_constant(
     assert holds.kind == "log" and holds.base == pytest.approx(BASES[base])
     undone = judge(CONTAINERS[container](linear.astype(dtype)))
     assert undone.kind == "linear" and undone.small == bool(linear.max() <= 30)
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    total=st.floats(0.01, 50), seed=st.integers(0, 1000), cells=st.integers(3, 60), genes=st.integers(60, 200),
+    container=st.sampled_from(sorted(CONTAINERS)),
+)  # fmt: skip
+def test_counts_scaled_to_a_small_total_are_linear(
+    total: float, seed: int, cells: int, genes: int, container: str
+) -> None:
+    """``normalize_total`` of a panel; not so roots and logarithms that were scaled."""
+    matrix = counts(seed, cells, genes)
+    matrix[:, :3] += 1, 2, 3
+    holds = judge(CONTAINERS[container](per_cell(matrix, total).astype(np.float32)), logged=True)
+    assert holds.kind == "linear" and not holds.small
+    for other in (np.log1p, np.sqrt, lambda m: np.log1p(m / m.sum(axis=1, keepdims=True))):
+        for again in (True, False):
+            made = per_cell(other(matrix), total) if again else other(matrix)
+            holds = judge(CONTAINERS[container](made.astype(np.float32)))
+            assert holds.small or holds.kind in ("log", "transformed") or made.max() > 30
 
 
 @settings(deadline=None, max_examples=100)
