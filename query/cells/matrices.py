@@ -467,7 +467,7 @@ def _spread(rows: list[npt.NDArray[np.float64]]) -> float:
 def _are_whole(values: npt.NDArray[np.float64]) -> bool:
     """Return whether values are whole, or as near as single precision brings them when logarithms are undone."""
     whole = np.round(values)
-    return bool(whole.all() and (np.abs(values - whole) <= _SINGLE * np.maximum(whole, 10)).all())
+    return bool(whole.all() and (np.abs(values - whole) <= np.clip(_SINGLE * whole, 10 * _SINGLE, 0.1)).all())
 
 
 def _transformation(rows: list[npt.NDArray[np.float64]], width: int, *, logged: bool) -> str:
