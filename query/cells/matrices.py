@@ -432,6 +432,15 @@ def kind_of_values(matrix: Any, *, logged: bool = False) -> Kind:
     return judge(matrix, logged=logged).kind
 
 
+def has_small_fractions(block: Any) -> bool:
+    """Return whether some cells of a block have values that are not whole, all at most 30, as logarithms are."""
+    sparse = bool(sp.issparse(block))
+    values = np.asarray(block.data if sparse else block)
+    if values.dtype.kind != "f" or np.array_equal(values, np.rint(values)):
+        return False
+    return any(row.size and row.max() <= LARGEST_LOG and not _are_whole(row) for row in _rows_of(block))
+
+
 def _logarithm_of(rows: list[npt.NDArray[np.float64]]) -> tuple[float | None, bool]:
     """Return the likely natural logarithm of the base of values, and whether they are certainly logarithms."""
     as_is = _share([_multiples(row) for row in rows])

@@ -28,8 +28,9 @@ NUMBERED = r"^[^|]*\|(\d+)$"
 #: TCGA's ``INS|3630``, and BD's ``INS|NM_000207.3|PolyA_1``.
 _SYMBOL_OF_NUMBERED = r"^([^|]+)\|(?:\d+|(?:[NX][MR]_|ENST)\d+(?:\.\d+)?(?:\|.*)?)$"
 _GENOME = r"^([A-Za-z]+)([-_:.|]+)(.+)$"
-#: Label of a database or a GFF in front of a symbol or an accession (``gene-INS``, ``GeneID:3630``).
-_SYMBOL_LABELLED = r"^(?i:gene|symbol|gene[-_ ]?(?:symbol|name))[-:|=]+(\D.*)$"
+#: Label of a database, a GFF or Seurat's assay in front of a symbol or an accession (``gene-INS``, ``GeneID:3630``,
+#: ``rna_INS``).
+_SYMBOL_LABELLED = r"^(?i:(?:gene|symbol|gene[-_ ]?(?:symbol|name))[-:|=]+|(?:rna|gex)[-_:.|]+)(\d*\D.*)$"
 _LABELLED = (
     r"^(?i:(?:ncbi[-_ ]?)?gene[-_ ]?id|ncbi[-_ ]?gene|entrez(?:[-_ ]?gene)?(?:[-_ ]?id)?|uniprot(?:kb)?|refseq)"
     r"[:|=](.+)$"
@@ -106,7 +107,7 @@ def bare_name(name: pl.Expr) -> pl.Expr:
 
 
 def less_label(name: pl.Expr) -> pl.Expr:
-    """Return a name less the label of a database or a GFF in front of it (``gene-INS``, ``GeneID:3630``)."""
+    """Return a name less the label of a database, a GFF or an assay in front (``gene-INS``, ``GeneID:3630``)."""
     return pl.coalesce(name.str.extract(_SYMBOL_LABELLED, 1), name.str.extract(_LABELLED, 1))
 
 

@@ -157,7 +157,11 @@ class JoinRun:
         shape = (len(self._cells.obs), self.plan.links[0].shape[1])
         stacked = [
             MatrixPart(
-                part.rows, Aggregation(part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}", part.holds.base),
+                part.rows,
+                Aggregation(
+                    part.links, SlotPolicy.SUM, f"{part.name}: {slot.label}", part.holds.base,
+                    part.holds.kind == "counts",
+                ),
                 part.holds.base, tally, kept,
             )
             for part, tally, kept in zip(parts, tallies, self._cells.kept, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from homodb.query.cells import Logged, Slot, Values, held_as, product
+from homodb.query.cells import Logged, Slot, Values, has_small_fractions, held_as, product
 from homodb.query.translate.options import Options, SlotPolicy
 from homodb.schema.errors import CountsError, TranslationError
 from homodb.schema.messages import counted, did_you_mean
@@ -71,13 +71,15 @@ class Links:
 class Aggregation:
     """Way to combine source genes into target genes.
 
-    `logarithms`: base of the values if they are logarithms, else None.
+    `logarithms`: base of the values if they are logarithms, else None; `counts`: whether the cells that were judged
+    have counts, so that all should.
     """
 
     links: Links
     policy: SlotPolicy
     slot: str = "X"
     logarithms: float | None = None
+    counts: bool = False
 
     def dtype(self, given: npt.DTypeLike) -> np.dtype[Any]:
         """Return the type of the result if sums fit into it."""
@@ -100,6 +102,13 @@ class Aggregation:
             whole.sum_duplicates()
             values = whole.data
         self._check_values(values, np.dtype(dtype))
+        adds_up = self.policy is SlotPolicy.SUM and (self.links.several or self.links.splits)
+        if self.counts and adds_up and has_small_fractions(block):
+            raise UnfitValuesError(
+                f"{self.slot} holds counts in most cells, and in some values that are not whole, all at most 30, as "
+                "logarithms are; take those cells out, or translate a matrix of one kind",
+                option="layer",
+            )
         block = block.astype(dtype, copy=False)
         match self.policy:
             case SlotPolicy.LOG:
@@ -250,7 +259,8 @@ def decide(
     if reason is None and not slot.main and requested is None and holds.kind == "scaled":
         reason = f"{slot.label} holds scaled values (some are negative)"
     if reason is None:
-        return Aggregation(links, policy, slot.label, base_of(holds, policy, logged))
+        counts = holds.kind == "counts" and requested is None
+        return Aggregation(links, policy, slot.label, base_of(holds, policy, logged), counts)
     if slot.main or requested is not None:
         raise CountsError(reason, option="layer" if slot.main else "slots")
     return reason

@@ -177,7 +177,7 @@ def test_a_wrong_species_is_answered_with_the_right_one(starter: homodb.Release,
         vote.doubts(find(given))
 
 
-@pytest.mark.parametrize("form", ["rna_{}", "rna:{}", "{}_human", "b'{}'", " {}", "Gene Expression:{}", "x_{}-GRCh38"])
+@pytest.mark.parametrize("form", ["exon:{}", "{}_human", "b'{}'", " {}", "Gene Expression:{}", "x_{}-GRCh38"])
 def test_what_all_names_have_in_common_is_named(starter: homodb.Release, form: str) -> None:
     front, behind = form.split("{}")
     var = pd.DataFrame(index=[form.format(name) for name in ("INS", "GCG", "SST", "PPY")])

@@ -286,7 +286,7 @@ def test_values_that_do_not_go_together(release: homodb.Release, three: list[ann
         join([human, broken], **asked)
 
 
-@pytest.mark.parametrize("value", [np.nan, -1])
+@pytest.mark.parametrize("value", [np.nan, -1, 0.7])
 def test_a_value_that_no_sample_shows_leaves_a_layer_out(release: homodb.Release, value: float, tmp_path: Path) -> None:
     human, mouse = cells(HUMAN, 4, 0), cells(MOUSE, 401, 1)
     for one in (human, mouse):

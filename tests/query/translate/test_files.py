@@ -278,7 +278,7 @@ def test_a_negative_value_that_no_sample_shows(release: homodb.Release, tmp_path
         nothing_written(tmp_path, "in.h5ad")
 
 
-@pytest.mark.parametrize("value", [-1, np.nan, np.inf])
+@pytest.mark.parametrize("value", [-1, np.nan, np.inf, 0.7])
 @pytest.mark.parametrize("part", ["layers", "raw"])
 @pytest.mark.parametrize("form", [sp.csr_matrix, np.asarray])
 @pytest.mark.parametrize("ending", ["h5ad", "zarr"])
@@ -304,8 +304,14 @@ def test_a_value_that_no_sample_shows_leaves_a_layer_out(
         assert one.raw is None and not [name for name in one.layers if name is not None] and one.X.sum() == 3000
     name = "raw" if part == "raw" else "layers['b']"
     assert name in report.dropped and any(f"{name} was left out" in note for note in report.notes)
-    with pytest.raises(CountsError):
-        homodb.translate(adata, "human", **asked, slots={"raw" if part == "raw" else "b": "sum"})
+    asked["slots"] = {"raw" if part == "raw" else "b": "sum"}
+    if value == 0.7:
+        assert homodb.translate(adata, "human", **asked).n_vars == 2  # said to be linear
+        with pytest.raises(CountsError, match="in some values that are not whole"):
+            homodb.translate(other, "human", source="mouse", release=release)
+    else:
+        with pytest.raises(CountsError):
+            homodb.translate(adata, "human", **asked)
 
 
 @pytest.mark.slow
