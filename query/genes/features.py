@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from homodb.query.genes.spellings import ASSEMBLED
@@ -19,6 +17,7 @@ from homodb.schema.species import Species, normalise
 from homodb.schema.species import names as species_names
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
 #: Columns of var that name the kind of each feature, alone or renamed by a merge (``feature_types-1``, ``rna:...``).
@@ -153,6 +152,8 @@ def feature_kinds(var: pd.DataFrame, species: Species | None = None) -> FeatureK
 
 def _described(var: pd.DataFrame, is_gene: list[bool | None]) -> tuple[bool, ...]:
     """Return whether each row has a text in the columns of text that most rows have one in, and any other value."""
+    import numpy as np
+
     filled = var.notna().to_numpy()
     common = filled.mean(axis=0) * 2 > 1 if len(var) else np.zeros(filled.shape[1], dtype=bool)
     described: npt.NDArray[np.bool_] = np.ones(len(var), dtype=bool)
