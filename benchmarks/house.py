@@ -19,7 +19,7 @@ from pathlib import Path
 #: Largest value that each measure may have. A commit that needs more room raises a limit and says why.
 LIMITS = {
     "modules": 258,
-    "lines": 58_774,
+    "lines": 58_781,
     "packages": 30,
     "modules directly in query": 4,
     "modules outside cli with one importer": 52,

@@ -106,9 +106,8 @@ def integrate(
         totals = integrate_files(
             paths, output, method=method, settings=IntegrateSettings(**read_settings(settings or [])),
             species=listed(species), species_key=species_key, label_key=label_key, strategy=strategy,
-            layer=layer if len(paths) == 1 else each(layer),
-            size_factors=size_factors, umap=umap, key_added=key_added, columns=columns, shared_types=shared_types,
-            release=release or context.obj, expm1=expm1, force=force, progress=show,
+            layer=each(layer), size_factors=size_factors, umap=umap, key_added=key_added, columns=columns,
+            shared_types=shared_types, release=release or context.obj, expm1=expm1, force=force, progress=show,
         )  # fmt: skip
     if as_json:
         give_json({"output": str(output), **totals, "features": list(totals["features"])})

@@ -445,7 +445,9 @@ def batches(
             frame = pl.DataFrame(table)
             frame = frame.select(pl.int_range(done, done + frame.height, dtype=pl.Int64).alias("row"), *texts)
             done += frame.height
-            frame = frame.filter(~pl.all_horizontal(pl.col(name).eq_missing(text) for name, text in repeated.items()))
+            is_header = [pl.col(name).eq_missing(text) for name, text in repeated.items()]
+            if frame.select(is_header[0].any()).item():  # else no row can be one
+                frame = frame.filter(~pl.all_horizontal(is_header))
             skipped_before = skipped
             if frame.height:
                 yield _bounded(frame, wanted, findings)

@@ -256,9 +256,10 @@ def _form(
 ) -> tuple[TableForm | None, str]:
     """Infer the form of a table from its headers, then from its cells; none if each row has one gene."""
     headers = [table.header[column.place] for column in columns] if table.has_header else []
-    for form, pattern in (("complexes", _SUBUNIT), ("pairs", _PAIRED)):
+    patterns: dict[TableForm, re.Pattern[str]] = {"complexes": _SUBUNIT, "pairs": _PAIRED}
+    for form, pattern in patterns.items():
         if match := next((name for name in headers if pattern.fullmatch(name)), None):
-            return form, f"for its column {match!r}"  # type: ignore[return-value]
+            return form, f"for its column {match!r}"
     are_nodes = len(headers) == 2 and all(map(_NODES.fullmatch, headers))
     if are_nodes or (len(headers) > 1 and all(map(_NETWORK.fullmatch, headers))):
         return "pairs", f"for its columns {headers[0]!r} and {headers[1]!r}"

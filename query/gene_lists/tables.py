@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 
 from homodb.query.gene_lists.columns import FORMS, Column, GeneColumns, TableForm, find_columns
-from homodb.query.gene_lists.delimited import Cell, GeneTable, read_table
+from homodb.query.gene_lists.delimited import Cell, GeneTable, is_number, read_table
 from homodb.query.gene_lists.partners import GeneListRequest, Loss, Naming, Partners, Target, Translated, find_partners
 from homodb.query.genes import feature_kinds
 from homodb.query.translate import Fate
@@ -21,8 +21,8 @@ from homodb.schema.messages import choices_hint, counted
 
 #: 10x's word for genes among the kinds of features.
 _GENE_EXPRESSION = "Gene Expression"
-#: Most words of a column of any other name that tells kinds of features.
-_MOST_WORDS = 20
+#: Most words of a column of any other name that tells kinds of features, and most numbers: yes, no and empty.
+_MOST_WORDS, _MOST_NUMBERS, _FIRST = 20, 3, 1000
 
 
 def translate_table(
@@ -61,6 +61,11 @@ def translate_table(
     )  # fmt: skip
 
 
+def _are_few(cells: Sequence[str]) -> bool:
+    words = set(cells)
+    return len(words) <= (_MOST_NUMBERS if all(map(is_number, words)) else _MOST_WORDS)
+
+
 def _without_other_features(table: GeneTable) -> tuple[GeneTable, list[Loss]]:
     """Leave out rows of antibodies and other kinds of features, as 10x's features.tsv and tables of two assays have.
 
@@ -71,7 +76,7 @@ def _without_other_features(table: GeneTable) -> tuple[GeneTable, list[Loss]]:
         cells = table.column(place)
         name = "feature_types" if _GENE_EXPRESSION in cells else name
         is_named = name.lower().replace("_", "").startswith("featuretype")
-        if not is_named and len(set(cells)) > _MOST_WORDS:
+        if not is_named and not (_are_few(cells[:_FIRST]) and _are_few(cells)):  # most columns are seen at once
             continue
         one = feature_kinds(pd.DataFrame({name: cells}))
         is_kind = True in one.is_gene or name in one.kinds or is_named

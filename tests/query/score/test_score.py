@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,8 +132,6 @@ def test_files_give_what_objects_give(joint: anndata.AnnData, tmp_path: Path) ->
 
 
 def test_counts_are_not_read_where_the_baseline_is_there(cells: anndata.AnnData, tmp_path: Path) -> None:
-    import h5py  # type: ignore[import-untyped]
-
     path = tmp_path / "out.h5ad"
     anndata.AnnData(np.zeros((180, 4)), obs=cells.obs, obsm=dict(cells.obsm)).write_h5ad(path)
     with h5py.File(path, "a") as file:
@@ -148,8 +147,6 @@ def test_counts_are_not_read_where_the_baseline_is_there(cells: anndata.AnnData,
 
 def test_an_awkward_array_beside_the_embedding_is_left_out(cells: anndata.AnnData, tmp_path: Path) -> None:
     """As by other commands, and with its name."""
-    import h5py  # type: ignore[import-untyped]
-
     if "awkward" in sys.modules:
         pytest.skip("awkward is installed")
     path = tmp_path / "out.h5ad"
